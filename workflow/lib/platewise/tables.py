@@ -1,0 +1,76 @@
+"""Parquet tables: written whole or not at all, with the provenance inside."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from platewise import __version__
+from platewise.errors import DataError
+
+_KEY = b"platewise"
+
+
+def write_table(table: pd.DataFrame, path: str | Path, provenance: dict[str, Any] | None = None) -> None:
+    """Write ``table`` to ``path`` as zstd Parquet through a temporary file and a rename.
+
+    Parameters
+    ----------
+    table
+        The index is dropped.
+    path
+        Target; its folder is made. A reader never sees half a table.
+    provenance
+        JSON-able facts about how the table was made (stage, algorithm version, parameters, digests).
+        The version of platewise is added. No time stamps: the same input gives the same bytes.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    facts = {"version": __version__, **(provenance or {})}
+    metadata = {**(arrow.schema.metadata or {}), _KEY: json.dumps(facts, sort_keys=True).encode()}
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        pq.write_table(arrow.replace_schema_metadata(metadata), temporary, compression="zstd")
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet table that a platewise stage (or the user) wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, cut short or not Parquet.
+    """
+    try:
+        # ParquetFile reads exactly this file: no guessing of partitions from folder names.
+        with pq.ParquetFile(Path(path)) as handle:
+            return handle.read(columns=None if columns is None else list(columns)).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"{path}: cannot be read as Parquet ({error}). Hint: remove the file and run again; it will be made anew."
+        ) from error
+
+
+def read_tables(paths: Sequence[str | Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read several tables and stack them in the order given."""
+    return pd.concat([read_table(path, columns) for path in paths], ignore_index=True)
+
+
+def read_provenance(path: str | Path) -> dict[str, Any]:
+    """Return what ``write_table`` stored beside the columns."""
+    with pq.ParquetFile(Path(path)) as handle:
+        return json.loads((handle.schema_arrow.metadata or {}).get(_KEY, b"{}"))
