@@ -1,0 +1,78 @@
+# The short way to everything. `make help` lists the targets.
+SHELL := bash
+.DEFAULT_GOAL := help
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+# Real data for the campaigns jump and bbbc021; docs/tutorial.md says where to get them.
+PLATEWISE_DATA ?= ../shared/data
+export PLATEWISE_DATA
+export PATH := $(abspath $(BIN)):$(PATH)
+# Libraries that start a thread a core in each of several jobs only get in each other's way.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help setup demo demo-large jump bbbc021 test test-unit lint format config-reference lock bench-plan clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+setup: $(VENV)/.ready ## Make the environment in .venv
+
+$(VENV)/.ready: envs/lock.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+# torch first and exactly: anything that merely depends on it would take a larger build.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' envs/lock.txt)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/lock.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: setup ## Render a small campaign and run it, images to report
+	platewise simulate rendered/demo --design demo
+	platewise run --cores $(CORES) --configfile config/demo/config.yaml
+	@echo "The report is at $(abspath results/demo/report/index.html)"
+
+demo-large: setup ## The same with 6 plates of 96 wells: the figures of the docs
+	platewise simulate rendered/demo-large --design demo-large
+	platewise run --cores $(CORES) --configfile config/demo-large/config.yaml
+	@echo "The report is at $(abspath results/demo-large/report/index.html)"
+
+jump: setup ## Run the real JUMP Cell Painting fields in PLATEWISE_DATA
+	platewise run --cores $(CORES) --configfile config/jump/config.yaml
+	@echo "The report is at $(abspath results/jump/report/index.html)"
+
+bbbc021: setup ## Run the real BBBC021 well profiles in PLATEWISE_DATA and print NSC and NSCB
+	platewise run --cores $(CORES) --configfile config/bbbc021/config.yaml
+	@echo "The report is at $(abspath results/bbbc021/report/index.html)"
+	@platewise scores --configfile config/bbbc021/config.yaml
+
+test: setup ## Run all tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests
+
+test-unit: setup ## Run the quick tests only
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/unit
+
+lint: setup ## Check the code's form: ruff, snakefmt, snakemake --lint
+	ruff check .
+	ruff format --check .
+	snakefmt --check --quiet Snakefile workflow/rules
+	snakemake --lint --configfile config/demo/config.yaml
+
+format: setup ## Bring the code into form
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow/rules
+
+config-reference: setup ## Write the key table and the schema in config/ anew
+	platewise config-reference
+
+lock: ## Make envs/lock.txt and the conda files anew from envs/requirements.in
+	$(PYTHON) envs/lock.py
+
+bench-plan: setup ## Measure planning: 25 plates x 384 wells x 9 fields
+	$(BIN)/python benchmarks/bench_plan.py
+
+clean: ## Remove results and rendered campaigns, keep the environment
+	rm -rf results rendered .snakemake

@@ -1,0 +1,1 @@
+"""The config as typed models, one file a section. Imports nothing heavy."""

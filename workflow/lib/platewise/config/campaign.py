@@ -1,0 +1,82 @@
+"""The whole config of a campaign."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from platewise.config.base import Section
+from platewise.config.blocks import BlocksConfig
+from platewise.config.correction import CorrectionConfig, NoCorrection, SpheringCorrection
+from platewise.config.crops import CropsConfig
+from platewise.config.embedding import EmbeddingConfig
+from platewise.config.evaluation import EvaluationConfig
+from platewise.config.illumination import IlluminationConfig, RetrospectiveIllumination
+from platewise.config.images import ImagesConfig
+from platewise.config.measure import MeasureConfig
+from platewise.config.metadata import MetadataConfig
+from platewise.config.network import NetworkConfig
+from platewise.config.profiles import ProfilesConfig
+from platewise.config.qc import QcConfig
+from platewise.config.report import ReportConfig
+from platewise.config.segmentation import ClassicalSegmentation, SegmentationConfig
+from platewise.config.store import StoreConfig
+from platewise.config.table import TableConfig
+
+# The name of engineered features among {features}; every other name is an embedding's.
+CLASSICAL = "classical"
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class CampaignConfig(Section):
+    """One campaign: a set of plates that are profiled and compared together."""
+
+    campaign: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] = Field(
+        description="Name of the campaign. Becomes a folder under `results`."
+    )
+    results: str = Field("results", description="Folder for all results. `${NAME}` is replaced by the environment's.")
+    seed: int = Field(0, ge=0, description="Seed of everything random. The same seed and input give the same numbers.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="`auto` takes a GPU where there is one; `cuda` insists on it; `cpu` never uses one.",
+    )
+    plates: str | None = Field(
+        None, description="Path of the sheet of plates (`plates.tsv`), for a campaign that starts from images."
+    )
+    table: TableConfig | None = Field(
+        None, description="Tables of well profiles, for a campaign that starts from profiles made elsewhere."
+    )
+    plate_format: Literal[6, 12, 24, 48, 96, 384, 1536] = Field(
+        384, description="Wells of the physical plate, where the sheet of plates has no `format`."
+    )
+    metadata: MetadataConfig = Field(MetadataConfig(), description="How plate maps and compound tables are read.")
+    images: ImagesConfig | None = Field(None, description="Channels and readers; needed with `plates`.")
+    blocks: BlocksConfig = Field(BlocksConfig(), description="How a plate is cut into jobs.")
+    store: StoreConfig = Field(StoreConfig(), description="What the OME-Zarr plate store holds.")
+    illumination: IlluminationConfig = Field(RetrospectiveIllumination(), description="Correction of uneven light.")
+    segmentation: SegmentationConfig = Field(ClassicalSegmentation(), description="How nuclei and cells are found.")
+    measure: MeasureConfig = Field(MeasureConfig(), description="Engineered features of every cell.")
+    crops: CropsConfig = Field(CropsConfig(), description="Single-cell images for the learned features.")
+    embeddings: dict[Name, EmbeddingConfig] = Field(
+        {}, description="Learned features by name, such as `deep`. Empty: engineered features only."
+    )
+    profiles: ProfilesConfig = Field(ProfilesConfig(), description="From cells to well profiles.")
+    corrections: dict[Name, CorrectionConfig] = Field(
+        {"none": NoCorrection(), "sphering": SpheringCorrection()},
+        min_length=1,
+        description="Batch corrections by name; all are made and shown.",
+    )
+    preset: str = Field(
+        "sphering", description="The correction that is judged. Choose it beforehand, not by the scores."
+    )
+    network: NetworkConfig = Field(NetworkConfig(), description="The network of perturbations.")
+    evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How the network is held against annotations.")
+    qc: QcConfig = Field(QcConfig(), description="When a field or well is flagged.")
+    report: ReportConfig = Field(ReportConfig(), description="What the report shows.")
+
+    @property
+    def features(self) -> list[str]:
+        """Kinds of features that profiles are made of: ``classical`` and the embeddings."""
+        return [CLASSICAL, *self.embeddings]

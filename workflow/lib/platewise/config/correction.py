@@ -1,0 +1,85 @@
+"""Section ``correction``: how differences between batches are taken out of the profiles."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from platewise.config.base import Section
+
+
+class NoCorrection(Section):
+    """Profiles as they are, for comparison."""
+
+    method: Literal["none"] = Field("none", description="Leave the profiles as they are.")
+
+
+class SpheringCorrection(Section):
+    """Make the variation of the negative controls round: what differs between controls is no phenotype."""
+
+    method: Literal["sphering"] = Field("sphering", description="Whitening fitted on negative controls (ZCA-cor).")
+    shrinkage: float | Literal["auto"] = Field(
+        "auto",
+        description="From 0 (remove all that varies among controls) to 1 (only scale). `auto` takes what best predicts the "
+        "controls of plates left out; no annotation is looked at.",
+    )
+    min_controls: int = Field(
+        24,
+        ge=3,
+        description="Refused with fewer negative control wells than this: directions cannot be learned from them.",
+    )
+    when_refused: Literal["error", "leave"] = Field(
+        "error",
+        description="With too few controls: stop with an error, or `leave` the profiles uncorrected and say so in every "
+        "score.",
+    )
+
+    @model_validator(mode="after")
+    def _share(self) -> SpheringCorrection:
+        if self.shrinkage != "auto" and not 0 <= self.shrinkage <= 1:
+            raise ValueError(f"shrinkage is {self.shrinkage}; expected `auto` or a number from 0 to 1")
+        return self
+
+
+class CombatCorrection(Section):
+    """Empirical-Bayes removal of each batch's mean and scale."""
+
+    method: Literal["combat"] = Field(
+        "combat",
+        description="ComBat (scanpy). Needs the same treatments in every batch; otherwise it removes phenotype.",
+    )
+
+
+class HarmonyCorrection(Section):
+    """Soft clusters aligned between batches in principal components."""
+
+    method: Literal["harmony"] = Field("harmony", description="Harmony (harmonypy) on principal components.")
+    components: int = Field(50, ge=2, description="Principal components the profiles are reduced to.")
+    seed: int = Field(0, ge=0, description="Seed of the clustering.")
+
+
+CorrectionMethod = Annotated[
+    NoCorrection | SpheringCorrection | CombatCorrection | HarmonyCorrection, Field(discriminator="method")
+]
+
+
+class CorrectionConfig(Section):
+    """The corrections to run, and the one that is judged."""
+
+    methods: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")], CorrectionMethod] = Field(
+        default_factory=lambda: {"none": NoCorrection(), "sphering": SpheringCorrection()},
+        min_length=1,
+        description="Corrections by name (the name appears in file names and figures). All are shown in the report.",
+    )
+    preset: str = Field(
+        "sphering",
+        description="The one whose network is the campaign's result. Choose it before looking at the scores: the best of "
+        "several by a score is chosen by that score.",
+    )
+
+    @model_validator(mode="after")
+    def _preset_exists(self) -> CorrectionConfig:
+        if self.preset not in self.methods:
+            raise ValueError(f"preset is {self.preset!r}; expected one of the methods: {', '.join(self.methods)}")
+        return self

@@ -1,0 +1,146 @@
+"""The config section of one embedding: a network that turns the crop of a cell into a few numbers.
+
+The section is a tagged union: ``kind`` says how the network comes by its weights, and which other keys there are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from platewise.config.base import Section
+
+
+class AugmentConfig(Section):
+    """Random changes to training crops that do not change which perturbation a cell was given."""
+
+    turns: bool = Field(
+        default=True, description="Mirror crops and turn them by multiples of 90 degrees: cells have no up or down."
+    )
+    shift: int = Field(
+        default=3,
+        ge=0,
+        le=64,
+        description="Move crops by up to this many pixels of the network's input, so that the network does not rely on "
+        "the exact centre of the nucleus.",
+    )
+    gain: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Multiply each channel of each crop by a random factor between 1 - gain and 1 + gain.",
+    )
+    offset: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Add to each channel of each crop a random amount between -offset and +offset standard deviations.",
+    )
+
+
+class NetworkConfig(Section):
+    """The small convolutional network that every kind of embedding of platewise's own shares."""
+
+    downscale: int = Field(
+        default=2,
+        ge=1,
+        le=8,
+        description="Shrink crops by this factor (mean of the pixels) before the network sees them; 2 makes training "
+        "four times faster and costs little at 20x. Must divide the size of the crops.",
+    )
+    normalise: Literal["crop", "plate"] = Field(
+        default="crop",
+        description="How brightness is made comparable. `crop` gives every channel of every crop mean 0 and standard "
+        "deviation 1: nothing of a plate's staining is left, and neither is the total brightness of a cell. `plate` "
+        "subtracts and divides by one number a channel and plate (medians over the plate's cells), which keeps "
+        "brightness differences between the cells of a plate. Neither needs retraining for a new plate.",
+    )
+    width: int = Field(
+        default=24, ge=8, le=128, multiple_of=8, description="Number of filters of the first layer; a multiple of 8."
+    )
+    features: int = Field(
+        default=128,
+        ge=8,
+        le=1000,
+        multiple_of=8,
+        description="Number of features a cell gets (columns Deep_000, Deep_001, ...); a multiple of 8.",
+    )
+    batch: int = Field(
+        default=256,
+        ge=1,
+        description="Crops in one batch when cells are embedded; halved by itself when a GPU runs out of memory.",
+    )
+
+
+class WeakEmbedding(NetworkConfig):
+    """Weak supervision: train to name the perturbation of single cells, then throw the classifier away."""
+
+    kind: Literal["weak"] = Field(
+        default="weak", description="A network trained to name the perturbation a cell was given."
+    )
+    label: Literal["perturbation", "treatment"] = Field(
+        default="perturbation",
+        description="What the network learns to name: the `perturbation` (all doses of a compound are one class) or "
+        "the `treatment` (each dose is its own class).",
+    )
+    train_plates: tuple[str, ...] | None = Field(
+        default=None,
+        description="Plates to train on. Left out: all plates with images but the validation plates.",
+    )
+    validation_plates: tuple[str, ...] = Field(
+        default=(),
+        description="Plates that are only used to measure how well the network names perturbations on a plate it has "
+        "not seen. They should carry the same perturbations as the training plates. Empty: no such figure.",
+    )
+    cells_per_well: int = Field(
+        default=200,
+        ge=1,
+        description="The most cells of a well that are loaded for training (they are held in memory: about 23 kB each "
+        "with 5 channels, size 96 and downscale 2).",
+    )
+    epochs: int = Field(
+        default=30,
+        ge=1,
+        description="Number of passes. A pass is `steps_per_epoch` steps, whatever the number of cells.",
+    )
+    steps_per_epoch: int = Field(default=32, ge=1, description="Number of training steps in a pass.")
+    train_batch: int = Field(
+        default=64, ge=2, description="Crops in one training step. Changing it changes the result."
+    )
+    learning_rate: float = Field(
+        default=3e-3,
+        gt=0,
+        le=1,
+        description="Highest learning rate; it rises in the first pass, then falls as a cosine.",
+    )
+    weight_decay: float = Field(default=0.05, ge=0, le=10, description="Weight decay of AdamW.")
+    label_smoothing: float = Field(
+        default=0.1,
+        ge=0,
+        lt=1,
+        description="How much of the truth is spread over all classes. Many cells of a treated well look untreated, so "
+        "the labels are weak and the network should not be certain.",
+    )
+    augment: AugmentConfig = Field(default=AugmentConfig(), description="Random changes to the training crops.")
+
+    @model_validator(mode="after")
+    def _apart(self) -> WeakEmbedding:
+        both = sorted(set(self.train_plates or ()) & set(self.validation_plates))
+        if both:
+            raise ValueError(
+                f"plate(s) {', '.join(both)} are in train_plates and in validation_plates; a plate that was trained on "
+                "cannot tell how the network does on a new one, so take it out of one of the two"
+            )
+        if self.train_plates is not None and not self.train_plates:
+            raise ValueError("train_plates is empty; name at least one plate, or leave the key out to train on all")
+        return self
+
+
+class RandomEmbedding(NetworkConfig):
+    """The same network with random weights: what any trained embedding has to beat."""
+
+    kind: Literal["random"] = Field(description="A network that is not trained: the baseline of every trained one.")
+
+
+EmbeddingConfig = Annotated[WeakEmbedding | RandomEmbedding, Field(discriminator="kind")]

@@ -1,0 +1,33 @@
+"""ComBat, as scanpy has it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from platewise.columns import BATCH
+from platewise.config.correction import CombatCorrection
+from platewise.correction.method import Corrected, CorrectionRefusedError
+
+
+def correct_by_combat(metadata: pd.DataFrame, values: np.ndarray, config: CombatCorrection) -> Corrected:
+    """Remove each batch's mean and scale by empirical Bayes (Johnson, Li and Rabinovic 2007).
+
+    Raises
+    ------
+    CorrectionRefusedError
+        With a single batch, or a batch of one well.
+    """
+    sizes = metadata[BATCH].value_counts()
+    if len(sizes) < 2 or sizes.min() < 2:
+        raise CorrectionRefusedError(
+            f"correction combat: found batches of {', '.join(map(str, sizes.tolist()))} wells; expected at least two "
+            "batches of two wells or more. Hint: use the correction `none`."
+        )
+    import anndata
+    import scanpy
+
+    data = anndata.AnnData(values.copy(), obs=pd.DataFrame({"batch": metadata[BATCH].to_numpy()}, dtype="category"))
+    corrected = scanpy.pp.combat(data, key="batch", inplace=False)
+    note = "ComBat equalises all wells of the batches: where batches hold different treatments it removes phenotype"
+    return Corrected(np.asarray(corrected, dtype=np.float64), {"batches": len(sizes)}, note)

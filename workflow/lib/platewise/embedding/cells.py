@@ -1,0 +1,182 @@
+"""The cells a network is trained and judged on: loaded from crop stores, with the names they were given."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from platewise.columns import DOSE, PERTURBATION, PLATE, WELL
+from platewise.config.embedding import WeakEmbedding
+from platewise.crops import CELLS_PER_SHARD, CropStore, object_wells, read_crops, select_objects
+from platewise.embedding.preprocess import plate_reference, shrink_crops
+from platewise.errors import DataError
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Single cells with their labels.
+
+    Parameters
+    ----------
+    crops
+        (n, channel, y, x) uint16, shrunk.
+    names
+        (n,) what each cell's well was given: perturbation or treatment.
+    plates
+        (n,) position of each cell's plate in ``plate_names``.
+    wells
+        (n,) a number for each well of each plate.
+    plate_names
+        Plates, in the order they were loaded.
+    references
+        (plate, 2, channel) float32 centre and scale of each plate, see ``plate_reference``.
+    """
+
+    crops: np.ndarray
+    names: np.ndarray
+    plates: np.ndarray
+    wells: np.ndarray
+    plate_names: tuple[str, ...]
+    references: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of pixels, labels, plates and references."""
+        content = hashlib.sha256()
+        content.update("\n".join([*self.plate_names, *self.names]).encode())
+        for values in (self.crops, self.plates, self.wells, self.references):
+            content.update(repr(values.shape).encode())
+            content.update(np.ascontiguousarray(values).data)
+        return content.hexdigest()
+
+
+def name_wells(wells: pd.DataFrame, label: str) -> pd.Series:
+    """Return what each well was given, as the name of a class.
+
+    Parameters
+    ----------
+    wells
+        A row a well, with ``Metadata_Perturbation`` and, for ``treatment``, ``Metadata_Dose``.
+    label
+        ``perturbation``, or ``treatment``: perturbation and dose, ``aspirin@10``; without a dose the perturbation.
+    """
+    names = wells[PERTURBATION].astype(str)
+    if label == "perturbation":
+        return names
+    doses = wells[DOSE].map(lambda dose: "" if pd.isna(dose) else f"@{dose:g}")
+    return names + doses
+
+
+def load_cells(
+    stores: Mapping[str, Sequence[str | Path]],
+    plates: Sequence[str],
+    wells: pd.DataFrame,
+    config: WeakEmbedding,
+    seed: int,
+) -> Cells:
+    """Load the labelled cells of some plates.
+
+    Parameters
+    ----------
+    stores
+        Paths of the crop stores of each plate.
+    plates
+        Plates to load.
+    wells
+        A row a well: ``Metadata_Plate``, ``Metadata_Well``, ``Metadata_Perturbation``, ``Metadata_Dose``. Cells of
+        wells that are not in it are left out.
+    config
+        Gives the label, the shrinking, and the most cells of a well.
+    seed
+        Seed of the campaign, for the sample of wells with more cells.
+
+    Returns
+    -------
+    Cells
+        Sorted by plate (in the order given), row, column, site and object, whatever the blocks.
+
+    Raises
+    ------
+    DataError
+        If a plate has no crop store, or no labelled cell.
+    """
+    names = name_wells(wells, config.label)
+    chosen = [_choose(plate, stores.get(plate, ()), wells[wells[PLATE] == plate], config, seed) for plate in plates]
+    _require_alike([store for plate in chosen for store in plate.stores])
+    counts = [len(plate.objects) for plate in chosen]
+    ends = np.cumsum(counts)
+    channels, side = len(chosen[0].stores[0].channels), chosen[0].stores[0].size // config.downscale
+    # Filled in place: these are the gigabytes of a campaign, and no second copy of them is made.
+    crops = np.empty((ends[-1], channels, side, side), dtype=np.uint16)
+    references = []
+    for plate, end, count in zip(chosen, ends, counts, strict=True):
+        _fill(crops[end - count : end], plate, config.downscale)
+        references.append(plate_reference([crops[end - count : end]]))
+    keys = [
+        names[wells[PLATE] == plate].set_axis(wells.loc[wells[PLATE] == plate, WELL])[object_wells(some.objects)]
+        for plate, some in zip(plates, chosen, strict=True)
+    ]
+    numbers = np.repeat(np.arange(len(plates)), counts)
+    objects = np.concatenate([plate.objects for plate in chosen])
+    _, well_numbers = np.unique(np.column_stack([numbers, objects[:, :2]]), axis=0, return_inverse=True)
+    return Cells(
+        crops,
+        np.concatenate([key.to_numpy(dtype=object) for key in keys]),
+        numbers,
+        well_numbers,
+        tuple(plates),
+        np.stack(references),
+    )
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The cells of one plate that will be loaded, and the stores they are in."""
+
+    stores: list[CropStore]
+    objects: np.ndarray
+
+
+def _choose(plate: str, paths: Sequence[str | Path], wells: pd.DataFrame, config: WeakEmbedding, seed: int) -> _Choice:
+    stores = [read_crops(path) for path in paths]
+    objects = np.concatenate([np.empty((0, 4), np.int32), *(store.objects for store in stores)])
+    labelled = objects[np.isin(object_wells(objects).astype(str), wells[WELL].to_numpy(dtype=str))]
+    if not len(labelled):
+        raise DataError(
+            f"embedding: plate {plate}: {len(stores)} crop store(s) with {len(objects)} cell(s), none in a well with a "
+            f"perturbation ({len(wells)} such wells). Hint: check the plate map and the plate's QC page, or take the "
+            "plate out of `train_plates` and `validation_plates`."
+        )
+    return _Choice(stores, select_objects(labelled, "sample", config.cells_per_well, seed, plate))
+
+
+def _require_alike(stores: list[CropStore]) -> None:
+    kinds = {(store.channels, store.size): store.path for store in stores}
+    if len(kinds) > 1:
+        found = "; ".join(f"{path}: {', '.join(channels)} at {size} pixels" for (channels, size), path in kinds.items())
+        raise DataError(
+            f"embedding: crop stores differ in channels or size ({found}). "
+            "Hint: one embedding needs the same channels and size on all its plates; run the crops again."
+        )
+
+
+def _fill(crops: np.ndarray, choice: _Choice, factor: int) -> None:
+    """Read the chosen cells into ``crops``, piece by piece, each to its place."""
+    places = pd.MultiIndex.from_arrays(choice.objects.T)
+    for store in choice.stores:
+        place = places.get_indexer(pd.MultiIndex.from_arrays(store.objects.T))
+        for rows in _pieces(np.flatnonzero(place >= 0)):
+            crops[place[rows]] = shrink_crops(store.load(rows), factor)
+
+
+def _pieces(rows: np.ndarray) -> list[np.ndarray]:
+    return [rows[first : first + CELLS_PER_SHARD] for first in range(0, len(rows), CELLS_PER_SHARD)]

@@ -1,0 +1,86 @@
+"""Weights and training states on disk: tensors as safetensors, everything else as JSON. No pickle anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from platewise.errors import DataError
+
+# One key only: safetensors keeps its metadata without an order, so two keys could give two different files.
+_KEY = "platewise"
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file through a temporary name and a rename: a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], facts: dict[str, Any] | None = None) -> str:
+    """Write tensors and JSON-able facts; return the SHA-256 of the file."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content = save(plain, metadata={_KEY: json.dumps(facts or {}, sort_keys=True)})
+    write_bytes(Path(path), content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return the tensors and facts of a file that ``save_tensors`` wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, cut short or not safetensors.
+    """
+    try:
+        with safe_open(Path(path), framework="pt", device="cpu") as handle:
+            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a dict
+            return tensors, json.loads((handle.metadata() or {}).get(_KEY, "{}"))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise DataError(
+            f"{path}: cannot be read as safetensors ({error}). "
+            "Hint: remove the file and run again; it will be made anew."
+        ) from error
+
+
+def training_state(network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Return every tensor a training goes on from: weights and the optimizer's moments and step counts."""
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    for number, slots in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in slots.items()}
+    return tensors
+
+
+def restore_training_state(
+    network: torch.nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
+) -> None:
+    """Put back what ``training_state`` returned. The optimizer's settings stay those of ``optimizer``."""
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    weights = {}
+    for key, tensor in tensors.items():
+        kind, name = key.split(".", 1)
+        if kind == "network":
+            weights[name] = tensor
+        else:
+            number, slot = name.split(".", 1)
+            state.setdefault(int(number), {})[slot] = tensor
+    network.load_state_dict(weights)
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

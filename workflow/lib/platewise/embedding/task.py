@@ -1,0 +1,268 @@
+"""Stage tasks over files: train an embedding for a campaign, embed the crops of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from platewise.algorithms import ALGORITHMS
+from platewise.columns import OBJECT, PLATE, SITE, WELL
+from platewise.config.embedding import RandomEmbedding, WeakEmbedding
+from platewise.crops import CropStore, object_wells, read_crops
+from platewise.device import DeviceRequest, choose_device
+from platewise.embedding.cells import Cells, load_cells
+from platewise.embedding.model import CURVES, Architecture, EmbeddingModel, embed_crops, load_model, save_model
+from platewise.embedding.network import build_network
+from platewise.embedding.preprocess import plate_reference, shrink_crops
+from platewise.embedding.training import CURVE_COLUMNS, train
+from platewise.errors import ConfigError, DataError, Problem
+from platewise.tables import write_table
+
+Stores = Mapping[str, Sequence[str | Path]]
+
+
+def train_embedding(
+    stores: Stores,
+    wells: pd.DataFrame,
+    config: WeakEmbedding | RandomEmbedding,
+    out_dir: str | Path,
+    seed: int,
+    device: DeviceRequest = "auto",
+    allotted: bool = False,
+) -> None:
+    """Make the model of a campaign: ``weights.safetensors``, ``curves.parquet`` and ``model.json`` in ``out_dir``.
+
+    A training that is killed goes on after its last finished epoch: its state lies beside ``out_dir`` in
+    ``{name}.resume.safetensors``, where Snakemake does not delete it, until the results are written.
+
+    Parameters
+    ----------
+    stores
+        Paths of the crop stores of each plate with images.
+    wells
+        A row a well of any plate: ``Metadata_Plate``, ``Metadata_Well``, ``Metadata_Perturbation``, and
+        ``Metadata_Dose`` for ``label: treatment``. Wells without a perturbation are not in it.
+    config
+        The kind of embedding and its settings.
+    out_dir
+        ``C/embedding/{model}``.
+    seed
+        Seed of the campaign.
+    device, allotted
+        See ``device.choose_device``.
+
+    Raises
+    ------
+    ConfigError
+        If the config names plates without images, or leaves no plate to train on.
+    DataError
+        If crops are missing or do not fit each other, or there is nothing to tell apart.
+    """
+    out_dir = Path(out_dir)
+    if isinstance(config, RandomEmbedding):
+        _make_random(stores, config, out_dir, seed)
+    else:
+        _train_weak(stores, wells, config, out_dir, seed, device, allotted)
+
+
+def _train_weak(
+    stores: Stores,
+    wells: pd.DataFrame,
+    config: WeakEmbedding,
+    out_dir: Path,
+    seed: int,
+    device: DeviceRequest,
+    allotted: bool,
+) -> None:
+    train_on, hold_out = split_plates(list(stores), config)
+    chosen = choose_device(device, allotted)
+    cells = load_cells(stores, train_on, wells, config, seed)
+    validation = load_cells(stores, hold_out, wells, config, seed) if hold_out else None
+    resume = out_dir.with_name(f"{out_dir.name}.resume.safetensors")
+    trained = train(cells, validation, config, seed, chosen, resume)
+
+    curves = pd.DataFrame(trained.curves, columns=list(CURVE_COLUMNS))
+    facts = _facts(config, seed) | {
+        "classes": list(trained.classes),
+        "train_plates": list(train_on),
+        "validation_plates": list(hold_out),
+        "figures": _figures(trained.curves[-1], cells, validation, trained.classes),
+        "digests": {"train": cells.digest, "validation": None if validation is None else validation.digest},
+        "device": chosen.type,
+    }
+    write_table(curves, out_dir / CURVES, _provenance(config, seed))
+    save_model(out_dir, _architecture(stores, train_on, config), trained.network, facts)
+    resume.unlink(missing_ok=True)
+
+
+def _make_random(stores: Stores, config: RandomEmbedding, out_dir: Path, seed: int) -> None:
+    architecture = _architecture(stores, list(stores), config)
+    network = build_network(len(architecture.channels), config.width, config.features, 0, seed)
+    write_table(pd.DataFrame(columns=list(CURVE_COLUMNS), dtype=float), out_dir / CURVES, _provenance(config, seed))
+    save_model(out_dir, architecture, network, _facts(config, seed))
+
+
+def split_plates(plates: Sequence[str], config: WeakEmbedding) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the plates to train on and those to validate on.
+
+    Raises
+    ------
+    ConfigError
+        If the config names a plate that is not among ``plates`` (those with images), or none is left to train on.
+    """
+    problems = []
+    for key in ("train_plates", "validation_plates"):
+        unknown = sorted(set(getattr(config, key) or ()) - set(plates))
+        if unknown:
+            problems.append(
+                Problem(
+                    f"config, embedding, {key}",
+                    ", ".join(unknown),
+                    f"plates with images: {', '.join(plates) or 'none'}",
+                    "correct the name, or take it out",
+                )
+            )
+    train_on = config.train_plates
+    if train_on is None:
+        train_on = tuple(plate for plate in plates if plate not in config.validation_plates)
+    if not train_on:
+        problems.append(
+            Problem(
+                "config, embedding, train_plates",
+                "no plate to train on",
+                "at least one plate with images that is not in validation_plates",
+                "take a plate out of validation_plates",
+            )
+        )
+    if problems:
+        raise ConfigError(problems, "the embedding cannot be trained")
+    return train_on, config.validation_plates
+
+
+def embed_block(
+    crops_path: str | Path,
+    model_dir: str | Path,
+    out_path: str | Path,
+    plate: str,
+    *,
+    device: DeviceRequest = "auto",
+    allotted: bool = False,
+    batch: int = 256,
+    plate_crops: Sequence[str | Path] = (),
+) -> None:
+    """Embed every crop of a block's store and write the block's ``embeddings`` table.
+
+    Parameters
+    ----------
+    crops_path
+        Crop store of the block.
+    model_dir
+        Folder of the model.
+    out_path
+        ``P/embeddings/{model}/{block}.parquet``.
+    plate
+        Name of the plate.
+    device, allotted
+        See ``device.choose_device``.
+    batch
+        Crops in one go.
+    plate_crops
+        All crop stores of the plate; only read by models with ``normalise: plate``.
+
+    Raises
+    ------
+    DataError
+        If the crops' channels or size are not the model's.
+    """
+    model = load_model(model_dir, choose_device(device, allotted))
+    store = read_crops(crops_path)
+    if store.channels != model.architecture.channels:
+        raise DataError(
+            f"{crops_path}: channels are {', '.join(store.channels)}; model {model_dir} was trained on "
+            f"{', '.join(model.architecture.channels)}. Hint: use a model that was trained on these channels."
+        )
+    reference = None
+    if model.architecture.normalise == "plate":
+        reference = reference_of_stores(plate_crops, model.architecture.downscale)
+    features, halvings = _embed_store(model, store, batch, reference)
+    provenance = {
+        "stage": "embedding",
+        "algorithm": ALGORITHMS["embedding"],
+        "model": model.digest,
+        "crops": store.provenance,
+        "batch_halvings": halvings,
+    }
+    write_table(embedding_table(plate, store.objects, features), out_path, provenance)
+
+
+def _embed_store(
+    model: EmbeddingModel, store: CropStore, batch: int, reference: np.ndarray | None
+) -> tuple[np.ndarray, int]:
+    """Return the features of a store's cells and how often the batch was halved."""
+    parts, halvings = [np.empty((0, model.architecture.features), np.float32)], 0
+    for piece in store.pieces():
+        embedded = embed_crops(model, piece, batch, reference)
+        parts.append(embedded.result)
+        batch, halvings = embedded.batch, halvings + embedded.halvings
+    return np.concatenate(parts), halvings
+
+
+def reference_of_stores(paths: Sequence[str | Path], downscale: int) -> np.ndarray:
+    """Return the centre and scale (2, channel) of a plate from all its crop stores; see ``plate_reference``."""
+    stores = [read_crops(path) for path in paths]
+    return plate_reference(shrink_crops(piece, downscale) for store in stores for piece in store.pieces())
+
+
+def embedding_table(plate: str, objects: np.ndarray, features: np.ndarray) -> pd.DataFrame:
+    """Return the ``embeddings`` table: a row a cell, in the order given, with ``Deep_000`` and so on.
+
+    Parameters
+    ----------
+    plate
+        Name of the plate.
+    objects
+        (n, 4) row, column, site, object number.
+    features
+        (n, features) float32.
+    """
+    keys = pd.DataFrame(
+        {
+            PLATE: np.full(len(objects), plate, dtype=object),
+            WELL: object_wells(objects),
+            SITE: objects[:, 2].astype(np.int64),
+            OBJECT: objects[:, 3].astype(np.int64),
+        }
+    )
+    columns = [f"Deep_{number:03d}" for number in range(features.shape[1])]
+    return pd.concat([keys, pd.DataFrame(features, columns=columns)], axis=1)
+
+
+def _architecture(stores: Stores, plates: Sequence[str], config: WeakEmbedding | RandomEmbedding) -> Architecture:
+    paths = [path for plate in plates for path in stores[plate]]
+    if not paths:
+        raise DataError("embedding: there are no crop stores. Hint: run the crops of the campaign first.")
+    store = read_crops(paths[0])
+    return Architecture(store.channels, store.size, config.downscale, config.normalise, config.width, config.features)
+
+
+def _figures(last: dict[str, float], cells: Cells, validation: Cells | None, classes: Sequence[str]) -> dict[str, Any]:
+    known = 0 if validation is None else int(np.isin(validation.names, classes).sum())
+    figures = {name: value if np.isfinite(value) else None for name, value in last.items()}
+    return figures | {
+        "train_cells": len(cells),
+        "validation_cells": known,
+        "validation_cells_of_unknown_class": 0 if validation is None else len(validation) - known,
+        "chance_accuracy": 1 / len(classes),
+    }
+
+
+def _facts(config: WeakEmbedding | RandomEmbedding, seed: int) -> dict[str, Any]:
+    return {"kind": config.kind, "config": config.model_dump(mode="json"), "seed": seed}
+
+
+def _provenance(config: WeakEmbedding | RandomEmbedding, seed: int) -> dict[str, Any]:
+    return {"stage": "embedding", "algorithm": ALGORITHMS["embedding"], **_facts(config, seed)}

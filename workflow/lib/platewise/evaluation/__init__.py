@@ -1,0 +1,1 @@
+"""How well the profiles and the network agree with what is known."""

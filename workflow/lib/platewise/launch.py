@@ -1,0 +1,118 @@
+"""Starting Snakemake so that a run that was killed goes on by itself.
+
+After SIGKILL, Snakemake leaves a lock, and children that go on writing. Both are dealt with here, in that order:
+nothing is unlocked while something may still write.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from platewise.errors import PlatewiseError
+
+log = logging.getLogger(__name__)
+
+_GRACE_S = 10
+
+
+class RunningError(PlatewiseError):
+    """Another Snakemake works in this folder."""
+
+
+def run(arguments: Sequence[str], folder: Path) -> int:
+    """Run Snakemake in ``folder`` with ``arguments`` and return its exit status.
+
+    Orphans of a killed run are ended, its lock is removed, and what it left half done is made again.
+
+    Raises
+    ------
+    RunningError
+        If a Snakemake is at work in ``folder``.
+    """
+    refuse_if_running(folder)
+    end_orphans(folder)
+    unlock(folder)
+    command = [sys.executable, "-m", "snakemake", "--rerun-incomplete", *_cores(arguments), *arguments]
+    with subprocess.Popen(command, cwd=folder) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                # The terminal sent it to Snakemake too, which ends its jobs in order: wait for that.
+                continue
+
+
+def refuse_if_running(folder: Path) -> None:
+    """Raise if a Snakemake process works in ``folder``."""
+    for process in _processes_in(folder):
+        if _is_snakemake(process):
+            raise RunningError(
+                f"Snakemake already works in {folder} (process {process.pid}). "
+                "Hint: wait until it has finished, or end it with Ctrl-C where it was started."
+            )
+
+
+def end_orphans(folder: Path) -> list[int]:
+    """End the jobs in ``folder`` whose Snakemake is gone, and return their process numbers."""
+    orphans = [process for process in _processes_in(folder) if _is_job(process)]
+    for process in orphans:
+        log.warning("ending process %d, left by a run that was killed", process.pid)
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, alive = psutil.wait_procs(orphans, timeout=_GRACE_S)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=_GRACE_S)
+    return [process.pid for process in orphans]
+
+
+def unlock(folder: Path) -> None:
+    """Remove the lock that a killed Snakemake left. Call it only when nothing works in ``folder``."""
+    for lock in (folder / ".snakemake" / "locks").glob("*.lock"):
+        log.warning("removing the lock of a run that was killed: %s", lock.name)
+        lock.unlink(missing_ok=True)
+
+
+def _cores(arguments: Sequence[str]) -> list[str]:
+    """Ask for all cores unless the user, or a profile of theirs, says how many jobs may run."""
+    told = ("--cores", "-c", "--jobs", "-j", "--profile", "--executor", "-e")
+    given = any(argument.split("=")[0] in told or argument[:2] in ("-c", "-j") for argument in arguments)
+    return [] if given else ["--cores", "all"]
+
+
+def _processes_in(folder: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != psutil.Process().pid and Path(process.cwd()) == folder.resolve():
+                found.append(process)
+        except (psutil.Error, OSError):
+            # Other users' processes and those that have just ended are none of ours.
+            continue
+    return found
+
+
+def _is_snakemake(process: psutil.Process) -> bool:
+    command = _command(process)
+    is_module = any(a == "-m" and b == "snakemake" for a, b in zip(command, command[1:], strict=False))
+    return is_module or any(Path(part).name == "snakemake" for part in command[:2])
+
+
+def _is_job(process: psutil.Process) -> bool:
+    return any(".snakemake/scripts/" in part for part in _command(process))
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+

@@ -1,0 +1,116 @@
+"""Group Neighbors: how crowded a nucleus or a cell lies (MeasureObjectNeighbors). Objects at the border count.
+
+NumberOfNeighbors: objects with a pixel within the distance of one of ours; PercentTouching: share of the outline that
+lies within the distance plus a half of another object. Both per distance, 1 pixel along the axes for ``Adjacent``.
+FirstClosestDistance and SecondClosestDistance run from centre to centre, AngleBetweenNeighbors is the angle between
+these two, in degrees; they do not depend on the distance and carry the suffix of the first one.
+
+Where we differ on purpose: what needs one neighbour or two is NaN in a field that has fewer, where CellProfiler writes 0
+(which would read as very close); the closest objects' numbers are left out: they are names, not measurements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platewise.config.measure import NeighborsGroup
+from platewise.measure.jit import kernel
+from platewise.measure.objects import Compartment, Objects
+from platewise.measure.outline import outline
+
+
+def names(channels: Sequence[str], settings: NeighborsGroup) -> list[str]:
+    """Return the names, without compartment, in the order of the columns of `measure`."""
+    first = settings.distances[0]
+    closest = [f"Neighbors_{name}_{first}" for name in ("FirstClosestDistance", "SecondClosestDistance")]
+    out = [*closest, f"Neighbors_AngleBetweenNeighbors_{first}"]
+    for distance in settings.distances:
+        out += [f"Neighbors_NumberOfNeighbors_{distance}", f"Neighbors_PercentTouching_{distance}"]
+    return out
+
+
+def measure(compartment: Compartment, channels: Sequence[str], settings: NeighborsGroup) -> NDArray[np.float64]:
+    """Return ``(objects, features)``; distances in pixels, angles in degrees, PercentTouching in percent."""
+    objects = compartment.objects
+    on_outline = outline(objects)
+    tables = [closest_neighbors(_centers(objects))]
+    for distance in settings.distances:
+        reach = 1 if distance == "Adjacent" else int(distance)
+        tables.append(_touching(objects.labels, objects.starts, objects.rows, objects.cols, on_outline, reach))
+    return np.concatenate(tables, axis=1)
+
+
+def closest_neighbors(centers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``(objects, 3)``: distance of the closest and second closest centre, and the angle between the two.
+
+    Parameters
+    ----------
+    centers
+        ``(objects, 2)`` row and column; NaN for an empty object, which is nobody's neighbour.
+    """
+    count = len(centers)
+    out = np.full((count, 3), np.nan)
+    if count < 2:
+        return out
+    steps = centers[None] - centers[:, None]
+    distances = np.hypot(steps[..., 0], steps[..., 1])
+    np.fill_diagonal(distances, np.inf)
+    distances[np.isnan(distances)] = np.inf
+    order = np.argsort(distances, axis=1, kind="stable")[:, :2]
+    for rank in range(order.shape[1]):
+        found = distances[np.arange(count), order[:, rank]]
+        out[:, rank] = np.where(np.isfinite(found), found, np.nan)
+    both = np.flatnonzero(np.isfinite(out[:, 1]))
+    one, two = steps[both, order[both, 0]], steps[both, order[both, -1]]
+    with np.errstate(invalid="ignore"):  # two objects with the same centre have no angle
+        cosine = (one * two).sum(axis=1) / (out[both, 0] * out[both, 1])
+    out[both, 2] = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    return out
+
+
+def _centers(objects: Objects) -> NDArray[np.float64]:
+    owner = np.repeat(np.arange(objects.count), objects.areas)
+    sums = [np.bincount(owner, weights=at, minlength=objects.count) for at in (objects.rows, objects.cols)]
+    return np.column_stack(sums) / np.where(objects.areas > 0, objects.areas, np.nan)[:, None]
+
+
+@kernel
+def _touching(labels, starts, rows, cols, on_outline, reach):
+    """Number of neighbours and percent of the outline that touches."""
+    count = len(starts) - 1
+    out = np.full((count, 2), np.nan)
+    seen = np.full(count + 1, -1)
+    for k in range(count):
+        if starts[k + 1] == starts[k]:
+            continue
+        neighbors, touching, length = 0, 0, 0
+        for p in range(starts[k], starts[k + 1]):
+            # The pixel of an object that is nearest to another object always lies on the outline.
+            if on_outline[p]:
+                found, touches = _look_around(labels, k, rows[p], cols[p], reach, seen)
+                neighbors += found
+                touching += touches
+                length += 1
+        out[k, 0], out[k, 1] = neighbors, 100.0 * touching / length
+    return out
+
+
+@kernel
+def _look_around(labels, k, row, col, reach, seen):
+    """Neighbours first seen from this pixel, and whether another object lies within ``reach`` + 0.5."""
+    found, touches = 0, 0
+    for r in range(max(row - reach, 0), min(row + reach + 1, labels.shape[0])):
+        for c in range(max(col - reach, 0), min(col + reach + 1, labels.shape[1])):
+            other = labels[r, c]
+            if other == 0 or other == k + 1:
+                continue
+            square = (r - row) ** 2 + (c - col) ** 2
+            if square <= (reach + 0.5) ** 2:
+                touches = 1
+            if square <= reach**2 and seen[other] != k:
+                seen[other] = k
+                found += 1
+    return found, touches

@@ -1,0 +1,1 @@
+"""The compound network: similarities, their significance, and the exported graph."""

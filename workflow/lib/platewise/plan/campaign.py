@@ -1,0 +1,178 @@
+"""From a raw config to a checked campaign: everything that is wrong is found here, before any job, and told at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from platewise.config.campaign import CLASSICAL, CampaignConfig
+from platewise.errors import ConfigError, Problem
+from platewise.plan.plates import Plate, read_plates
+from platewise.plan.sheets import expand
+from platewise.profiles.tables import plates_of
+
+# Built in; needs no entry under images.readers.
+BUILTIN_READERS = ("phenix",)
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign ready to be planned.
+
+    ``plates`` holds the plates with images; a campaign that starts from a table has names only.
+    """
+
+    config: CampaignConfig
+    plates: dict[str, Plate]
+    plate_names: list[str]
+
+    @property
+    def from_images(self) -> bool:
+        """Whether the campaign starts from images."""
+        return self.config.plates is not None
+
+    @property
+    def metadata_tables(self) -> list[str]:
+        """Paths of the tables that say what perturbations are."""
+        metadata = self.config.metadata
+        tables = [metadata.table, metadata.annotations.table if metadata.annotations else None]
+        return [expand(table, "config, key metadata", []) for table in tables if table is not None]
+
+    @property
+    def layouts(self) -> dict[tuple[str, ...], list[str]]:
+        """Plates that are cut into the same blocks: block names to plate names."""
+        layouts: dict[tuple[str, ...], list[str]] = {}
+        for name, plate in self.plates.items():
+            layouts.setdefault(tuple(plate.blocks), []).append(name)
+        return layouts
+
+
+def load_campaign(raw: dict[str, Any], source: str = "config") -> Campaign:
+    """Check a config and all its sheets.
+
+    Parameters
+    ----------
+    raw
+        The config as YAML gives it.
+    source
+        Its file, for messages.
+
+    Raises
+    ------
+    ConfigError
+        With everything that is wrong: unknown keys, wrong values, missing files, wells off the plate, duplicates,
+        perturbations without metadata, plates without negative controls.
+    """
+    problems: list[Problem] = []
+    config = _parse(raw, source, problems)
+    if config is None:
+        raise ConfigError(problems)
+    config = config.model_copy(update={"results": expand(config.results, f"{source}, key results", problems)})
+    plates: dict[str, Plate] = {}
+    names: list[str] = []
+    if config.plates is not None and config.table is None:
+        if config.images is None:
+            if not any(problem.place.startswith(f"{source}, key images") for problem in problems):
+                problems.append(
+                    Problem(f"{source}, key images", "no such key", "channels and readers", "add the section images")
+                )
+        readers = {*BUILTIN_READERS, *(config.images.readers if config.images else ())}
+        sheet = expand(config.plates, f"{source}, key plates", problems)
+        plates = read_plates(sheet, config.plate_format, readers, config.metadata, config.blocks, problems)
+        names = list(plates)
+    elif config.table is not None and config.plates is None:
+        try:
+            names = plates_of(config.table)
+        except ConfigError as error:
+            problems.extend(error.problems)
+    else:
+        found = "both plates and table" if config.plates else "neither plates nor table"
+        problems.append(Problem(source, found, "one of them", "keep the one that the campaign starts from"))
+    problems.extend(_cross_check(config, source, names))
+    if problems:
+        raise ConfigError(problems)
+    return Campaign(config, plates, names)
+
+
+def _parse(raw: dict[str, Any], source: str, problems: list[Problem]) -> CampaignConfig | None:
+    """Validate; a section that is wrong is told and then left at its default, so that the sheets are checked too."""
+    try:
+        return CampaignConfig.model_validate(raw)
+    except ValidationError as error:
+        problems.extend(_problem(details, source) for details in error.errors())
+        wrong = {details["loc"][0] for details in error.errors() if details["loc"]}
+    try:
+        return CampaignConfig.model_validate({key: value for key, value in raw.items() if key not in wrong})
+    except ValidationError:
+        return None
+
+
+def _problem(details: dict[str, Any], source: str) -> Problem:
+    key = ".".join(str(part) for part in details["loc"])
+    place = f"{source}, key {key}"
+    if details["type"] == "extra_forbidden":
+        known = _known_keys(details["loc"][:-1])
+        close = difflib.get_close_matches(str(details["loc"][-1]), known, n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else "remove it, or see config/README.md for all keys"
+        return Problem(place, "an unknown key", f"one of {', '.join(known) or 'the keys in config/README.md'}", remedy)
+    if details["type"] == "missing":
+        return Problem(place, "no such key", "a value", "add it; config/README.md describes it")
+    expected = details["msg"].removeprefix("Value error, ")
+    return Problem(place, repr(details["input"])[:120], expected, "correct the value; config/README.md describes it")
+
+
+def _known_keys(path: Iterable[Any]) -> list[str]:
+    """Return the keys of the section at ``path``; empty where the path runs through a union or a mapping."""
+    model: Any = CampaignConfig
+    for part in path:
+        field = getattr(model, "model_fields", {}).get(part)
+        model = getattr(field, "annotation", None)
+    return list(getattr(model, "model_fields", {}))
+
+
+def _cross_check(config: CampaignConfig, source: str, plate_names: list[str]) -> Iterable[Problem]:
+    if config.preset not in config.corrections:
+        yield Problem(
+            f"{source}, key preset",
+            repr(config.preset),
+            f"one of {', '.join(config.corrections)}",
+            "name one of the corrections, or add it under corrections",
+        )
+    if CLASSICAL in config.embeddings:
+        yield Problem(
+            f"{source}, key embeddings", repr(CLASSICAL), "another name", "rename it; classical is built in"
+        )
+    if config.table is not None and config.embeddings:
+        yield Problem(
+            f"{source}, key embeddings",
+            ", ".join(config.embeddings),
+            "none in a campaign that starts from a table",
+            "remove embeddings: they are learned from images",
+        )
+    if config.images is not None:
+        channels = list(config.images.channels)
+        named = {"nuclei_channel": [config.segmentation.nuclei_channel]}
+        named["cell_channels"] = list(config.segmentation.cell_channels)
+        for key, values in named.items():
+            for value in values:
+                if value not in channels:
+                    yield Problem(
+                        f"{source}, key segmentation.{key}",
+                        repr(value),
+                        f"one of {', '.join(channels)}",
+                        "name a channel of images.channels",
+                    )
+    for name, embedding in config.embeddings.items():
+        for key in ("train_plates", "validation_plates"):
+            for plate in getattr(embedding, key, None) or ():
+                if plate not in plate_names:
+                    yield Problem(
+                        f"{source}, key embeddings.{name}.{key}",
+                        repr(plate),
+                        f"one of {', '.join(plate_names)}",
+                        "name plates of the sheet of plates",
+                    )

@@ -1,0 +1,117 @@
+"""Replicate wells to one profile a treatment (level 5)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from platewise.algorithms import ALGORITHMS
+from platewise.columns import BATCH, CELL_COUNT, CONTROL_TYPE, DOSE, MOA, PERTURBATION
+from platewise.config.profiles import ConsensusConfig
+from platewise.profiles.frame import join_profiles, split_profiles, treatment_codes
+from platewise.tables import read_table, write_table
+
+REPLICATES = "Metadata_Replicates"
+# Below this agreement a replicate still counts a little (Subramanian et al. 2017, L1000).
+MIN_WEIGHT = 0.01
+
+
+def run_build_consensus(profiles_path: str, out: str, config: ConsensusConfig) -> None:
+    """Write one row a treatment from the wells of a campaign.
+
+    Parameters
+    ----------
+    profiles_path
+        ``{features}.{correction}.parquet`` (level 4c).
+    out
+        ``{features}.{correction}.consensus.parquet``.
+    config
+        Section ``profiles.consensus``.
+    """
+    facts = {"stage": "profiles", "algorithm": ALGORITHMS["profiles"], "parameters": config.model_dump()}
+    write_table(consensus(read_table(profiles_path), config.method), out, facts)
+
+
+def consensus(table: pd.DataFrame, method: str) -> pd.DataFrame:
+    """Join the wells of every treatment, controls included.
+
+    Parameters
+    ----------
+    table
+        Wells, any level with features.
+    method
+        ``median``, ``mean`` or ``modz``.
+
+    Returns
+    -------
+    treatments
+        Sorted by perturbation and dose: ``Metadata_Perturbation``, ``Metadata_Dose``, ``Metadata_MOA``,
+        ``Metadata_ControlType``, ``Metadata_Replicates`` (wells), ``Metadata_Batch`` (all, joined by ``|``),
+        ``Metadata_CellCount`` (mean), features.
+    """
+    metadata, values, features = split_profiles(table)
+    codes, treatments = treatment_codes(metadata)
+    grouped = metadata.groupby(codes)
+    columns = {
+        PERTURBATION: treatments[PERTURBATION],
+        DOSE: treatments[DOSE],
+        MOA: grouped[MOA].first(),
+        CONTROL_TYPE: grouped[CONTROL_TYPE].first(),
+        REPLICATES: grouped.size().astype(np.int32),
+        BATCH: grouped[BATCH].agg(lambda batches: "|".join(sorted(set(batches)))),
+        CELL_COUNT: grouped[CELL_COUNT].mean(),
+    }
+    return join_profiles(pd.DataFrame(columns), combine(values, codes, len(treatments), method), features)
+
+
+def combine(values: np.ndarray, codes: np.ndarray, groups: int, method: str) -> np.ndarray:
+    """Combine the rows of each group.
+
+    Parameters
+    ----------
+    values
+        ``(rows, features)``.
+    codes
+        Group of each row, from 0 below ``groups``; every group has a row.
+    groups
+        Number of groups.
+    method
+        ``median``, ``mean`` or ``modz``.
+
+    Returns
+    -------
+    combined
+        ``(groups, features)``.
+    """
+    if method == "mean":
+        sums = np.zeros((groups, values.shape[1]))
+        np.add.at(sums, codes, values)
+        return sums / np.bincount(codes, minlength=groups)[:, None]
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(values[order], np.searchsorted(codes[order], np.arange(1, groups))) if groups else []
+    join = {"median": lambda rows: np.median(rows, axis=0), "modz": modz}[method]
+    return np.array([join(rows) for rows in parts]).reshape(groups, values.shape[1])
+
+
+def modz(rows: np.ndarray) -> np.ndarray:
+    """Return the replicates' mean, each weighted by its mean Spearman correlation with the others.
+
+    As Subramanian et al. 2017 (Cell 171, 1437) and pycytominer: correlations below 0.01 count as 0.01.
+
+    Parameters
+    ----------
+    rows
+        Replicates, ``(replicates, features)``.
+    """
+    if len(rows) < 3:
+        # Two replicates agree with each other equally: their weights are the same.
+        return rows.mean(axis=0)
+    ranks = rankdata(rows, axis=1)
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    length = np.sqrt((ranks**2).sum(axis=1))
+    length[length == 0] = 1.0
+    agreement = np.maximum((ranks / length[:, None]) @ (ranks / length[:, None]).T, MIN_WEIGHT)
+    np.fill_diagonal(agreement, 0.0)
+    weights = agreement.sum(axis=1)
+    return (weights / weights.sum()) @ rows

@@ -1,0 +1,281 @@
+"""Profiles made elsewhere: the user's table becomes one table of wells (level 3) a plate."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from platewise.algorithms import ALGORITHMS
+from platewise.columns import (
+    BATCH,
+    CELL_COUNT,
+    CONTROL_TYPE,
+    CONTROL_TYPES,
+    DOSE,
+    FEATURE_PREFIXES,
+    MOA,
+    NEGCON,
+    PERTURBATION,
+    PLATE,
+    POSCON,
+    WELL,
+    feature_columns,
+)
+from platewise.config.table import TableConfig
+from platewise.errors import ConfigError, DataError, Problem
+from platewise.plan.plates import NAME_PATTERN
+from platewise.plan.wells import normal_well
+from platewise.profiles.frame import dropped_path, dropped_table
+from platewise.profiles.plates import bad_plate, plate_name, read_arrow, table_paths, table_schema
+from platewise.tables import write_table
+
+# More problems than this of one file say nothing new.
+_MAX_PROBLEMS = 20
+
+
+def run_import_profiles(config: TableConfig, plate_paths: Mapping[str, str]) -> None:
+    """Write the wells of each plate, and the rows that were dropped beside them.
+
+    Parameters
+    ----------
+    config
+        The tables and how they are spelled.
+    plate_paths
+        Output (``{features}.wells.parquet``) by plate name, as `platewise.profiles.plates.plates_of` names the plates.
+
+    Raises
+    ------
+    ConfigError
+        If the tables contradict the config or themselves; every problem names file, row, column and value.
+    DataError
+        If the tables' plates are not those of ``plate_paths``.
+    """
+    wells, dropped = read_profiles(config)
+    found, asked = set(wells[PLATE]) | set(dropped[PLATE]), set(plate_paths)
+    if not asked <= found:
+        raise DataError(
+            f"{', '.join(config.paths)}: no rows for the plates {', '.join(sorted(asked - found))}. "
+            "Hint: the table has changed since the campaign was planned; run again."
+        )
+    for plate, path in plate_paths.items():
+        rows = wells[wells[PLATE] == plate].reset_index(drop=True)
+        facts = {"stage": "profiles", "algorithm": ALGORITHMS["profiles"], "from": list(config.paths)}
+        write_table(rows, path, facts)
+        lost = dropped[dropped[PLATE] == plate]
+        write_table(
+            dropped_table(list(zip(lost["Step"], lost["Row"], lost["Reason"], strict=True))), dropped_path(path)
+        )
+
+
+def read_profiles(config: TableConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read all tables of a campaign.
+
+    Returns
+    -------
+    wells
+        Level 3 in platewise's columns, sorted by plate and well; features as in the table, infinite values missing.
+    dropped
+        ``Step``, ``Row``, ``Reason`` and the plate of rows without a perturbation or without cells.
+    """
+    problems: list[Problem] = []
+    parts = [_read_part(path, config, problems) for path in table_paths(config, problems)]
+    parts = [part for part in parts if part is not None]
+    if problems:
+        raise ConfigError(problems)
+    _same_features(parts, config, problems)
+    wells = pd.concat(parts, ignore_index=True)
+    _no_duplicates(wells, problems)
+    if problems:
+        raise ConfigError(problems)
+    empty = wells[PERTURBATION] == ""
+    no_cells = wells[CELL_COUNT] == 0
+    reasons = np.where(empty, "no perturbation", "no cells")
+    dropped = pd.DataFrame({"Step": "import_profiles", "Row": wells["_place"], "Reason": reasons, PLATE: wells[PLATE]})
+    keep = ~(empty | no_cells)
+    wells = wells[keep].drop(columns="_place").sort_values([PLATE, WELL], kind="stable")
+    return wells.reset_index(drop=True), dropped[~keep].reset_index(drop=True)
+
+
+def choose_features(names: list[str], config: TableConfig) -> dict[str, str]:
+    """Return the columns that are features, and the names they are stored under."""
+    chosen = {}
+    for name in names:
+        if not any(fnmatchcase(name, pattern) for pattern in config.features):
+            continue
+        if any(fnmatchcase(name, pattern) for pattern in config.exclude):
+            continue
+        stored = name if name.startswith(FEATURE_PREFIXES) else f"Deep_{name}"
+        if feature_columns([stored]):
+            chosen[name] = stored
+    return chosen
+
+
+def _read_part(path: str, config: TableConfig, problems: list[Problem]) -> pd.DataFrame | None:
+    names = table_schema(path, problems)
+    if names is None:
+        return None
+    spelled = config.columns.model_dump()
+    metadata = [name for name in spelled.values() if name]
+    features = {column: name for column, name in choose_features(names, config).items() if column not in metadata}
+    if not features:
+        problems.append(
+            Problem(
+                f"{path}, header",
+                f"no column like {', '.join(config.features)}",
+                "columns with features",
+                "set table.features in the config to patterns of the feature columns' names",
+            )
+        )
+        return None
+    table = read_arrow(path, list(dict.fromkeys([*metadata, *features])), problems)
+    if table is None:
+        return None
+    body = _numbers(path, table, features, problems)
+    labels = _labels(path, table.select(list(dict.fromkeys(metadata))).to_pandas(), config, problems)
+    return None if body is None or labels is None else pd.concat([labels, body], axis=1)
+
+
+def _numbers(path: str, table: pa.Table, features: dict[str, str], problems: list[Problem]) -> pd.DataFrame | None:
+    texts = [
+        name
+        for name in features
+        if not _is_numeric(table.schema.field(name).type) and table[name].null_count < len(table)
+    ]
+    for name in texts[:_MAX_PROBLEMS]:
+        value = next(value for value in table[name].to_pylist() if value is not None)
+        problems.append(
+            Problem(
+                f"{path}, column {name}",
+                repr(value),
+                "numbers, because the column is a feature by table.features",
+                f"add {name!r} to table.exclude, or correct the values",
+            )
+        )
+    if texts:
+        return None
+    body = table.select(list(features)).to_pandas().astype(np.float64)
+    body.columns = [features[name] for name in body.columns]
+    # A ratio by zero is no measurement: missing, as CellProfiler's own nan.
+    return body.replace([np.inf, -np.inf], np.nan)
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)
+
+
+def _labels(path: str, raw: pd.DataFrame, config: TableConfig, problems: list[Problem]) -> pd.DataFrame | None:
+    spelled, before = config.columns, len(problems)
+    # A spreadsheet shows the header as row 1; a Parquet file has none.
+    rows = np.arange(len(raw)) + (1 if path.endswith(".parquet") else 2)
+    places = [f"{path}, row {row}" for row in rows]
+
+    def texts(column: str | None) -> list[str]:
+        return [""] * len(raw) if column is None else [plate_name(value) for value in raw[column]]
+
+    labels = pd.DataFrame(
+        {
+            PLATE: texts(spelled.plate),
+            WELL: _checked(texts(spelled.well), places, spelled.well, _well, problems),
+            BATCH: texts(spelled.batch) if spelled.batch else ["batch1"] * len(raw),
+            PERTURBATION: texts(spelled.perturbation),
+            DOSE: _checked(texts(spelled.dose), places, str(spelled.dose), _dose, problems),
+            MOA: texts(spelled.moa),
+            CONTROL_TYPE: _control_types(texts(spelled.perturbation), texts(spelled.control_type), config),
+            CELL_COUNT: _checked(texts(spelled.cell_count), places, str(spelled.cell_count), _dose, problems),
+            "_place": places,
+        }
+    )
+    for place, plate in zip(places, labels[PLATE], strict=True):
+        if not re.fullmatch(NAME_PATTERN, plate) and len(problems) - before < _MAX_PROBLEMS:
+            problems.append(bad_plate(f"{place}, column {spelled.plate}", plate))
+    for place, kind in zip(places, labels[CONTROL_TYPE], strict=True):
+        if kind not in CONTROL_TYPES and len(problems) - before < _MAX_PROBLEMS:
+            problems.append(
+                Problem(
+                    f"{place}, column {spelled.control_type}",
+                    repr(kind),
+                    "`negcon`, `poscon` or nothing",
+                    "correct the table, or leave table.columns.control_type out and name the controls in table.negcon",
+                )
+            )
+    # What a control does is not an annotation that a network could find.
+    labels.loc[labels[CONTROL_TYPE] == NEGCON, MOA] = ""
+    return None if len(problems) > before else labels
+
+
+def _control_types(perturbations: list[str], kinds: list[str], config: TableConfig) -> list[str]:
+    named = {**dict.fromkeys(config.poscon, POSCON), **dict.fromkeys(config.negcon, NEGCON)}
+    return [named.get(name, kind) for name, kind in zip(perturbations, kinds, strict=True)]
+
+
+def _well(text: str) -> str:
+    return normal_well(text)
+
+
+def _dose(text: str) -> float:
+    if not text:
+        return math.nan
+    value = float(text)
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError("not a number from 0 up")
+    return value
+
+
+_EXPECTED = {_well: "a well such as A01", _dose: "a number from 0 up, or nothing"}
+
+
+def _checked(texts: list[str], places: list[str], column: str, parse: object, problems: list[Problem]) -> list[object]:
+    values: list[object] = []
+    bad = 0
+    for text, place in zip(texts, places, strict=True):
+        try:
+            values.append(parse(text))
+        except ValueError:
+            values.append(None)
+            bad += 1
+            if bad <= _MAX_PROBLEMS:
+                problems.append(
+                    Problem(
+                        f"{place}, column {column}",
+                        repr(text),
+                        _EXPECTED[parse],
+                        "correct the table, or name the right column under table.columns in the config",
+                    )
+                )
+    return values
+
+
+def _same_features(parts: list[pd.DataFrame], config: TableConfig, problems: list[Problem]) -> None:
+    first = set(parts[0].columns)
+    for path, part in zip(config.paths[1:], parts[1:], strict=True):
+        other = sorted(first ^ set(part.columns))
+        if other:
+            problems.append(
+                Problem(
+                    f"{path}, header",
+                    f"{', '.join(other[:5])}{', ...' if len(other) > 5 else ''} only here or only in {config.paths[0]}",
+                    "the same features in all tables",
+                    "leave these features out with table.exclude, or make the tables with the same pipeline",
+                )
+            )
+
+
+def _no_duplicates(wells: pd.DataFrame, problems: list[Problem]) -> None:
+    key = [PLATE, WELL]
+    twice = wells[wells.duplicated(key, keep="first")]
+    first = wells.drop_duplicates(key).set_index(key)["_place"]
+    for _, row in twice.head(_MAX_PROBLEMS).iterrows():
+        problems.append(
+            Problem(
+                f"{row['_place']}, columns plate and well",
+                f"plate {row[PLATE]}, well {row[WELL]} a second time (first in {first[(row[PLATE], row[WELL])]})",
+                "one row a well",
+                "remove one of the rows; a table of fields or cells must be aggregated to wells first",
+            )
+        )

@@ -1,0 +1,1 @@
+"""Quality of images, fields and wells, said in words. Imports nothing heavy."""

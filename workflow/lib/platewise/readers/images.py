@@ -1,0 +1,159 @@
+"""Image files themselves: what the header promises, and the pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from PIL import Image, UnidentifiedImageError
+
+from platewise.errors import PlatewiseError
+
+_PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+# Grey images of whole bytes; anything else is a picture for people, not a measurement.
+_PNG_DTYPES = {"L": "uint8", "I;16": "uint16", "I;16B": "uint16", "I": "int32"}
+
+
+class ImageError(PlatewiseError):
+    """One image file cannot be used; ``reason`` says why, in words and without the path."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        self.path, self.reason = str(path), reason
+        super().__init__(f"{path}: {reason}")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says about its image, without its pixels.
+
+    Parameters
+    ----------
+    size, mtime_ns
+        Of the file, in bytes and in nanoseconds since 1970.
+    dtype
+        Numpy's name, such as ``uint16``.
+    height, width
+        In pixels.
+    """
+
+    size: int
+    mtime_ns: int
+    dtype: str
+    height: int
+    width: int
+
+
+def read_header(path: str | Path) -> Header:
+    """Read an image's header and check that the file is long enough for the pixels it promises.
+
+    Reads a few kilobytes at most, however large the image. TIFF (one grey page) and PNG (grey) are understood.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, empty, cut short, not an image, or not one grey plane.
+    """
+    try:
+        status = Path(path).stat()
+    except OSError as error:
+        raise ImageError(path, _missing(error)) from error
+    if status.st_size == 0:
+        raise ImageError(path, "the file is empty")
+    read = _png_header if Path(path).suffix.lower() == ".png" else _tiff_header
+    dtype, height, width = read(path, status.st_size)
+    return Header(status.st_size, status.st_mtime_ns, dtype, height, width)
+
+
+def read_pixels(path: str | Path) -> np.ndarray:
+    """Read an image.
+
+    Returns
+    -------
+    numpy.ndarray
+        (y, x), in the dtype of the file.
+
+    Raises
+    ------
+    ImageError
+        As ``read_header``, and if the pixel data cannot be decoded.
+    """
+    header = read_header(path)
+    try:
+        pixels = _png_pixels(path) if Path(path).suffix.lower() == ".png" else _tiff_pixels(path)
+    except Exception as error:  # decoders raise whatever their format's library raises
+        raise ImageError(path, f"the pixels cannot be read ({_words(error)})") from error
+    if pixels.shape != (header.height, header.width):
+        raise ImageError(path, f"the pixels have shape {pixels.shape}, the header says {header.height}, {header.width}")
+    return pixels
+
+
+def _missing(error: OSError) -> str:
+    return "the file is missing" if isinstance(error, FileNotFoundError) else f"the file cannot be read ({error})"
+
+
+def _words(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
+
+
+def _tiff_header(path: str | Path, size: int) -> tuple[str, int, int]:
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            pages = [page for page in tiff.pages if not page.is_reduced]
+            if not pages:
+                raise ImageError(path, "the TIFF holds no image")
+            if len(pages) > 1:
+                raise ImageError(path, f"the TIFF holds {len(pages)} pages; one is expected")
+            page = pages[0]
+            _check_grey(path, page)
+            _check_length(path, page, size)
+            return page.dtype.name, int(page.shape[0]), int(page.shape[1])
+    except ImageError:
+        raise
+    except Exception as error:  # a damaged header can fail anywhere in the parser
+        raise ImageError(path, f"the file cannot be read as TIFF ({_words(error)})") from error
+
+
+def _check_grey(path: str | Path, page: tifffile.TiffPage) -> None:
+    if page.dtype is None or page.dtype.kind not in "uif":
+        raise ImageError(path, f"pixels of type {page.dtype} cannot be measured; whole or real numbers are expected")
+    if len(page.shape) != 2:
+        raise ImageError(path, f"the image has shape {page.shape}; one grey plane (y, x) is expected")
+
+
+def _check_length(path: str | Path, page: tifffile.TiffPage, size: int) -> None:
+    counts = page.databytecounts
+    if not counts or min(counts) == 0:
+        raise ImageError(path, f"{sum(count == 0 for count in counts)} of {len(counts)} strips hold no data")
+    end = max(offset + count for offset, count in zip(page.dataoffsets, counts, strict=True))
+    if end > size:
+        raise ImageError(path, f"the file is cut short: {size} bytes of {end}")
+
+
+def _tiff_pixels(path: str | Path) -> np.ndarray:
+    with tifffile.TiffFile(path) as tiff:
+        page = next(page for page in tiff.pages if not page.is_reduced)
+        return page.asarray(maxworkers=1)
+
+
+def _png_header(path: str | Path, size: int) -> tuple[str, int, int]:
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            mode, (width, height) = image.mode, image.size
+        with Path(path).open("rb") as handle:
+            handle.seek(max(0, size - len(_PNG_END)))
+            end = handle.read()
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ImageError(path, f"the file cannot be read as PNG ({_words(error)})") from error
+    if mode not in _PNG_DTYPES:
+        raise ImageError(path, f"the PNG is of mode {mode}; a grey image of 8 or 16 bits is expected")
+    if end != _PNG_END:
+        raise ImageError(path, "the file is cut short: it lacks the PNG's closing chunk")
+    return _PNG_DTYPES[mode], height, width
+
+
+def _png_pixels(path: str | Path) -> np.ndarray:
+    with Image.open(path, formats=["PNG"]) as image:
+        return np.asarray(image)

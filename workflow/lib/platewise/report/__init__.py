@@ -1,0 +1,1 @@
+"""The HTML pages: self-contained, escaped, the same bytes for the same results."""

@@ -1,0 +1,268 @@
+"""The interactive figures of the campaign's page, as plotly data and layout."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from platewise.columns import BATCH, CELL_COUNT, CONTROL_TYPE, DOSE, MOA, NEGCON, PERTURBATION, PLATE, WELL
+from platewise.report.colours import NEUTRAL, QUALITATIVE, category_marks, rgb
+from platewise.report.metrics import baseline_words
+from platewise.report.numbers import significant
+
+Figure = dict[str, Any]
+NO_MECHANISM = "no known mechanism"
+CONTROLS = "negative controls"
+_INK = "#1f2a33"
+_GRID = "#e3e7ea"
+_DASHES = ("dash", "dot", "dashdot", "longdash")
+
+
+def label(text: object) -> str:
+    """Escape a name for plotly, which reads a kind of HTML in its labels."""
+    return html.escape(str(text), quote=False)
+
+
+def enrichment_figure(enrichment: pd.DataFrame, preset: tuple[str, str]) -> Figure:
+    """Odds ratio of a shared mechanism against the share of top connections, with 95 % intervals.
+
+    Every kind of features at the preset's correction is a curve; the baselines of the preset are grey; other
+    corrections wait in the legend.
+    """
+    figure = go.Figure()
+    features = list(dict.fromkeys([preset[0], *enrichment["Features"]]))
+    for (feature, correction), rows in enrichment[enrichment["Baseline"] == ""].groupby(
+        ["Features", "Correction"], sort=False
+    ):
+        colour = QUALITATIVE[features.index(feature) % len(QUALITATIVE)]
+        shown = True if correction == preset[1] else "legendonly"
+        _curve(figure, rows.sort_values("Share"), f"{feature}, {correction}", colour, shown)
+    mine = enrichment[(enrichment["Features"] == preset[0]) & (enrichment["Correction"] == preset[1])]
+    for place, (name, rows) in enumerate(mine[mine["Baseline"] != ""].groupby("Baseline", sort=True)):
+        rows = rows.sort_values("Share")
+        figure.add_scatter(
+            x=_list(rows["Share"]),
+            y=_list(rows["OddsRatio"]),
+            name=label(baseline_words(name)),
+            mode="lines+markers",
+            line={"color": "#6b7680", "dash": _DASHES[place % len(_DASHES)], "width": 1.5},
+            marker={"size": 5},
+            hovertemplate="top %{x} %: odds ratio %{y:.3g}<extra>%{fullData.name}</extra>",
+        )
+    figure.add_hline(y=1, line={"color": _INK, "width": 1}, annotation_text="chance", annotation_position="bottom right")
+    figure.update_xaxes(title="Share of top connections (%, log scale)", type="log", dtick="D2")
+    figure.update_yaxes(title="Odds ratio of a shared mechanism (log scale)", type="log", dtick="D2")
+    return _finish(figure, 460)
+
+
+def _curve(figure: go.Figure, rows: pd.DataFrame, name: str, colour: str, shown: bool | str) -> None:
+    banded = rows[np.isfinite(rows["Low"]) & np.isfinite(rows["High"]) & (rows["Low"] > 0)]
+    if len(banded):
+        figure.add_scatter(
+            x=_list(banded["Share"]) + _list(banded["Share"][::-1]),
+            y=_list(banded["High"]) + _list(banded["Low"][::-1]),
+            fill="toself",
+            fillcolor="rgba({},{},{},0.15)".format(*rgb(colour)),
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            showlegend=False,
+            legendgroup=name,
+            visible=shown,
+        )
+    figure.add_scatter(
+        x=_list(rows["Share"]),
+        y=_list(rows["OddsRatio"]),
+        name=label(name),
+        legendgroup=name,
+        mode="lines+markers",
+        line={"color": colour, "width": 2.5},
+        customdata=[[significant(low), significant(high)] for low, high in zip(rows["Low"], rows["High"], strict=True)],
+        hovertemplate="top %{x} %: odds ratio %{y:.3g}, 95 % interval %{customdata[0]} to %{customdata[1]}"
+        "<extra>%{fullData.name}</extra>",
+        visible=shown,
+    )
+
+
+def network_figure(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> Figure:
+    """The network: a node a perturbation, coloured and shaped by mechanism; dark edges join a shared mechanism."""
+    nodes = nodes.sort_values(["Degree", PERTURBATION], ascending=[False, True]).head(max_nodes)
+    place = nodes.set_index(PERTURBATION)[["X", "Y"]]
+    edges = edges[edges["Source"].isin(place.index) & edges["Target"].isin(place.index)]
+    figure = go.Figure()
+    for shared, colour, name in ((False, "#c9d0d6", "other connection"), (True, "#37474f", "shared mechanism")):
+        rows = edges[edges["SharedMOA"].astype(bool) == shared]
+        x, y = (_segments(rows, place[axis]) for axis in ("X", "Y"))
+        line = {"color": colour, "width": 1.6 if shared else 0.8}
+        figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", name=name)
+    marks = category_marks(nodes[MOA])
+    groups = nodes[MOA].map(lambda moa: moa if moa in marks else (NO_MECHANISM if not moa else "other mechanisms"))
+    for name in [*marks, "other mechanisms", NO_MECHANISM]:
+        rows = nodes[groups == name]
+        if rows.empty:
+            continue
+        figure.add_scatter(
+            x=_list(rows["X"]),
+            y=_list(rows["Y"]),
+            mode="markers",
+            name=label(name),
+            marker=_marker(marks.get(name), 11),
+            text=[_node_words(row) for row in rows.to_dict("records")],
+            hovertemplate="%{text}<extra></extra>",
+        )
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, scaleanchor="x")
+    return _finish(figure, 640)
+
+
+def _node_words(row: Mapping[str, Any]) -> str:
+    return (
+        f"<b>{label(row[PERTURBATION])}</b><br>{label(row[MOA] or NO_MECHANISM)}<br>"
+        f"{int(row['Degree'])} connections, community {int(row['Community'])}"
+    )
+
+
+def _segments(edges: pd.DataFrame, place: pd.Series) -> list[float | None]:
+    """Ends of all edges in one line, parted by gaps."""
+    points: list[float | None] = []
+    for source, target in zip(edges["Source"], edges["Target"], strict=True):
+        points += [_round(place[source]), _round(place[target]), None]
+    return points
+
+
+def projection_figure(
+    panels: Mapping[str, tuple[pd.DataFrame, np.ndarray, np.ndarray]], colour_by: str, shape_controls: bool
+) -> Figure:
+    """Panels of wells in two principal components, side by side, with one legend.
+
+    Parameters
+    ----------
+    panels
+        Title to (metadata of the wells, (well, 2) scores, explained shares).
+    colour_by
+        Metadata column whose values are told apart.
+    shape_controls
+        Draw negative controls in grey, whatever their value.
+    """
+    titles = [label(title) for title in panels]
+    figure = make_subplots(rows=1, cols=len(panels), subplot_titles=titles, horizontal_spacing=0.08)
+    values = [value for wells, _, _ in panels.values() for value in _groups(wells, colour_by, shape_controls)]
+    special = (CONTROLS, NO_MECHANISM)
+    marks = category_marks([value for value in values if value not in special])
+    named: set[str] = set()
+    for column, (wells, scores, explained) in enumerate(panels.values(), 1):
+        groups = np.array(_groups(wells, colour_by, shape_controls), object)
+        groups = np.array([name if name in marks or name in special else "other" for name in groups], object)
+        words = np.array([_well_words(row) for row in wells.to_dict("records")], object)
+        for name in [CONTROLS, NO_MECHANISM, "other", *marks]:
+            mine = groups == name
+            if not mine.any():
+                continue
+            figure.add_scatter(
+                x=_list(scores[mine, 0]),
+                y=_list(scores[mine, 1]),
+                mode="markers",
+                name=label(name),
+                legendgroup=name,
+                showlegend=name not in named,
+                marker=_marker(marks.get(name), 7),
+                text=list(words[mine]),
+                hovertemplate="%{text}<extra></extra>",
+                row=1,
+                col=column,
+            )
+            named.add(name)
+        figure.update_xaxes(title=f"PC 1 ({explained[0]:.0%} of variance)", row=1, col=column)
+        figure.update_yaxes(title=f"PC 2 ({explained[1]:.0%})", row=1, col=column)
+    return _finish(figure, 520)
+
+
+def _groups(wells: pd.DataFrame, colour_by: str, shape_controls: bool) -> list[str]:
+    groups = wells[colour_by].fillna("").astype(str).replace("", NO_MECHANISM if colour_by == MOA else "none")
+    return groups.mask(wells[CONTROL_TYPE] == NEGCON, CONTROLS).tolist() if shape_controls else groups.tolist()
+
+
+def _well_words(row: Mapping[str, Any]) -> str:
+    words = f"<b>{label(row[PERTURBATION])}</b>"
+    dose = row.get(DOSE)
+    if dose is not None and np.isfinite(dose):
+        words += f" at {significant(dose)}"
+    words += f"<br>{label(row[PLATE])} {label(row[WELL])}, batch {label(row[BATCH])}"
+    if row.get(MOA):
+        words += f"<br>{label(row[MOA])}"
+    cells = row.get(CELL_COUNT)
+    return words + (f"<br>{int(cells):,} cells" if cells is not None and np.isfinite(cells) else "")
+
+
+def curves_figure(curves: pd.DataFrame, model: str) -> Figure:
+    """Training curves: every numeric column of the table against its first (the epoch), losses above, shares below."""
+    steps = curves.columns[0]
+    measures = [name for name in curves.columns[1:] if pd.api.types.is_numeric_dtype(curves[name])]
+    losses = [name for name in measures if "loss" in name.lower()]
+    others = [name for name in measures if name not in losses and not _is_setting(name)]
+    rows = [group for group in (losses, others) if group]
+    figure = make_subplots(rows=1, cols=max(len(rows), 1), horizontal_spacing=0.1)
+    for column, group in enumerate(rows, 1):
+        for place, name in enumerate(group):
+            figure.add_scatter(
+                x=_list(curves[steps]),
+                y=_list(curves[name]),
+                name=label(_spaced(name)),
+                mode="lines+markers",
+                marker={"size": 4},
+                line={"color": QUALITATIVE[place % len(QUALITATIVE)], "dash": ("solid", *_DASHES)[place % 5]},
+                row=1,
+                col=column,
+            )
+        figure.update_xaxes(title=label(_spaced(steps)), row=1, col=column)
+        figure.update_yaxes(title="Loss" if group is losses else "Share (0 to 1)", row=1, col=column)
+    return _finish(figure, 380)
+
+
+def _is_setting(name: str) -> bool:
+    return any(word in name.lower() for word in ("rate", "lr", "seed", "seconds", "step"))
+
+
+def _spaced(name: str) -> str:
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name.replace("_", " ")).strip()
+
+
+def _marker(mark: Any, size: int) -> dict[str, Any]:
+    if mark is None:
+        return {"color": NEUTRAL, "symbol": "circle-open", "size": size - 2, "opacity": 0.8}
+    return {"color": mark.colour, "symbol": mark.symbol, "size": size, "line": {"color": "#ffffff", "width": 0.6}}
+
+
+def _round(value: float) -> float | None:
+    """Six digits are more than a screen shows, and hide the last bits that differ between processors."""
+    return float(f"{value:.6g}") if np.isfinite(value) else None
+
+
+def _list(values: Sequence[float] | np.ndarray | pd.Series) -> list[float | None]:
+    return [_round(float(value)) for value in values]
+
+
+def _finish(figure: go.Figure, height: int) -> Figure:
+    """Give a figure the page's looks and return it as plain values."""
+    axes = {"gridcolor": _GRID, "linecolor": "#8a949c", "zeroline": False, "ticks": "outside", "automargin": True}
+    figure.update_xaxes(**axes)
+    figure.update_yaxes(**axes)
+    figure.update_layout(
+        template="none",
+        height=height,
+        margin={"l": 60, "r": 20, "t": 40, "b": 60},
+        font={"family": "system-ui, sans-serif", "size": 13, "color": _INK},
+        paper_bgcolor="#ffffff",
+        plot_bgcolor="#ffffff",
+        hoverlabel={"bgcolor": "#ffffff", "font": {"color": _INK}},
+        legend={"orientation": "h", "yanchor": "top", "y": -0.16, "x": 0, "font": {"size": 12}},
+        hovermode="closest",
+    )
+    return json.loads(figure.to_json())

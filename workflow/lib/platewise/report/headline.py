@@ -1,0 +1,138 @@
+"""The top of the campaign's page: what was screened, what was found and what cannot be said, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from platewise.report.metrics import BASELINES, baseline_words, score_metric
+from platewise.report.numbers import percent, plural
+from platewise.report.scores import ScoreGroup, ScoreRow, preset_rows
+
+YES, NO, UNKNOWN = "yes", "not shown", "cannot be said"
+# Above this share of bad fields, the page says so at its top.
+_MANY_BAD = 0.05
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An answer (``yes``, ``not shown`` or ``cannot be said``), what limits it, and the sentences that carry it."""
+
+    state: str
+    sentences: list[str]
+    limit: str = ""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the campaign consists of. ``None``: not known, as a campaign from a table of profiles has no images."""
+
+    plates: int
+    batches: int
+    wells: int
+    perturbations: int
+    treatments: int
+    mechanisms: int
+    annotated: int
+    cells: int | None = None
+    fields_ok: int | None = None
+    fields_bad: int | None = None
+    flagged: int | None = None
+
+
+def screened(counts: Counts) -> str:
+    """Say what was screened."""
+    parts = [
+        f"{plural(counts.plates, 'plate')} in {plural(counts.batches, 'batch', 'batches')}",
+        plural(counts.wells, "well"),
+        f"{plural(counts.perturbations, 'perturbation')} besides the negative controls "
+        f"({plural(counts.treatments, 'treatment')}, each a perturbation at a dose)",
+    ]
+    text = ", ".join(parts)
+    if counts.cells is not None:
+        text += f", {plural(counts.cells, 'cell')}"
+    if counts.fields_ok is not None:
+        text += f" in {plural(counts.fields_ok, 'field')} of view"
+    text += f". A mechanism of action is known for {counts.annotated} of the {plural(counts.perturbations, 'perturbation')}"
+    return f"{text} ({plural(counts.mechanisms, 'mechanism')})."
+
+
+def judge(groups: Sequence[ScoreGroup], metrics: Sequence[str]) -> Verdict:
+    """Answer whether the preset's network connects perturbations of one mechanism.
+
+    The first metric of ``metrics`` that could be computed is judged, whatever its value. The answer is ``yes`` when it
+    is above chance (its own permutation p, or that against shuffled labels) and above every baseline that could be
+    computed (paired permutation p), all at 0.05; ``not shown`` when one of these fails; ``cannot be said`` when no metric
+    could be computed or nothing tells it from chance.
+    """
+    rows = [row for name in metrics for row in preset_rows(groups) if name in (row.metric, row.metric.partition("@")[0])]
+    judged = next((row for row in rows if row.computed), None)
+    if judged is None:
+        reasons = [f"{score_metric(row.metric).label}: {row.note}" for row in rows]
+        return Verdict(UNKNOWN, reasons or [f"None of the metrics {', '.join(metrics)} is in the scores."])
+    sentences = [_claim(judged), *_against(judged)]
+    states = {comparison.name: comparison.state for comparison in judged.comparisons}
+    if judged.significant is False or "not beaten" in states.values():
+        return Verdict(NO, sentences)
+    if not judged.significant and states.get("shuffled") != "beaten":
+        return Verdict(UNKNOWN, sentences)
+    missing = [baseline_words(name) for name, state in states.items() if state == "unknown"]
+    missing += [baseline_words(name) for name in BASELINES if name not in states]
+    return Verdict(YES, sentences, f"not compared with {' and '.join(missing)}" if missing else "")
+
+
+def _claim(row: ScoreRow) -> str:
+    words = score_metric(row.metric)
+    text = words.claim.replace("{value}", row.value) if words.claim else f"{words.label} is {row.value}"
+    facts = [fact for fact in (f"95 % interval {row.interval}" if row.interval else "", row.p) if fact]
+    facts.append(f"{row.evaluated} could be scored")
+    return f"{text[0].upper()}{text[1:]} ({'; '.join(facts)})."
+
+
+def _against(row: ScoreRow) -> list[str]:
+    said = {
+        "beaten": "the score is higher",
+        "not beaten": "the score is not shown to be higher",
+    }
+    sentences = []
+    for comparison in row.comparisons:
+        name = baseline_words(comparison.name)
+        if comparison.state == "unknown":
+            reason = f": {comparison.note}" if comparison.note else ""
+            sentences.append(f"Against {name} ({comparison.text}) nothing can be said{reason}.")
+        else:
+            sentences.append(f"From {name}: {comparison.text}; {said[comparison.state]}.")
+    return sentences
+
+
+def cautions(groups: Sequence[ScoreGroup], counts: Counts) -> list[str]:
+    """List what cannot be concluded, and why; every item comes from the campaign's own tables."""
+    found = []
+    for row in preset_rows(groups):
+        label = score_metric(row.metric).label
+        if row.note:
+            found.append(f"{label}: {row.note}")
+        beaten_by = [baseline_words(item.name) for item in row.comparisons if item.state == "not beaten"]
+        if beaten_by:
+            found.append(f"{label}: not shown to exceed what {' or '.join(beaten_by)} would give.")
+        found += [
+            f"{label}, baseline {baseline_words(item.name)}: {item.note}"
+            for item in row.comparisons
+            if item.state == "unknown" and item.note and row.computed
+        ]
+    if counts.batches < 2:
+        found.append("All plates are of one batch: nothing can be said about another day or another laboratory.")
+    if counts.annotated < counts.perturbations:
+        missing = counts.perturbations - counts.annotated
+        found.append(f"{plural(missing, 'perturbation')} without a known mechanism cannot count for or against the network.")
+    found += _image_cautions(counts)
+    return list(dict.fromkeys(found))
+
+
+def _image_cautions(counts: Counts) -> list[str]:
+    if counts.fields_ok is None or counts.fields_bad is None:
+        return []
+    total = counts.fields_ok + counts.fields_bad
+    if total and counts.fields_bad / total > _MANY_BAD:
+        return [f"{percent(counts.fields_bad / total)} of all fields could not be used; their wells rest on fewer cells."]
+    return []

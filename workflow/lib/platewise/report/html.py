@@ -1,0 +1,99 @@
+"""Pages from templates: everything inside, everything escaped, nothing fetched."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from platewise.report import numbers
+
+
+@functools.cache
+def environment() -> Environment:
+    """Return the templates of the package: autoescape always on, an undefined name is an error."""
+    templates = Environment(
+        loader=PackageLoader("platewise.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("count", "significant", "fixed", "p_value", "percent", "plural"):
+        templates.filters[name] = getattr(numbers, name)
+    return templates
+
+
+def render_page(template: str, figures: Mapping[str, Mapping[str, Any]] | None = None, **values: Any) -> str:
+    """Render a template of the package to a page that loads nothing.
+
+    Parameters
+    ----------
+    template
+        Name in ``templates/``.
+    figures
+        Id of a ``<div>`` to the plotly figure (``data`` and ``layout``) drawn in it. With figures, plotly.js goes into
+        the page, once.
+    values
+        What the template needs; strings are escaped on output.
+    """
+    scripts = _scripts() if figures else []
+    return environment().get_template(template).render(
+        style=Markup(_source("style.css")),  # noqa: S704 (our own file)
+        policy=content_policy(scripts),
+        scripts=[Markup(script) for script in scripts],  # noqa: S704 (plotly.js and our own file)
+        figures=embed_json(figures) if figures else "",
+        **values,
+    )
+
+
+def content_policy(scripts: list[str]) -> str:
+    """Content Security Policy of a page: nothing from the network, and no script but ``scripts``, by their hash.
+
+    A name that slipped through escaping could still not run.
+    """
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes) or "'none'"
+    return f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {allowed}; base-uri 'none'"
+
+
+def embed_json(value: Any) -> Markup:
+    """Return ``value`` as JSON that can stand inside a ``<script>`` element: no ``<``, ``>`` or ``&`` in it."""
+    text = json.dumps(value, allow_nan=False, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
+
+
+def write_page(page: str, target: str | Path) -> None:
+    """Write a page whole or not at all."""
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as handle:
+            handle.write(page)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@functools.cache
+def _scripts() -> list[str]:
+    from plotly.offline import get_plotlyjs
+
+    # The parser reads carriage returns as line feeds; the hash must be of what it reads.
+    return [script.replace("\r\n", "\n").replace("\r", "\n") for script in (get_plotlyjs(), _source("figures.js"))]
+
+
+def _source(name: str) -> str:
+    return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")

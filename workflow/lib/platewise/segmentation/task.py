@@ -1,0 +1,202 @@
+"""Segment the fields of a block and commit each, skipping what is committed already."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from platewise.algorithms import ALGORITHMS
+from platewise.columns import PLATE, SITE, WELL
+from platewise.config.qc import QcConfig
+from platewise.config.segmentation import SegmentationConfig
+from platewise.config.store import StoreConfig
+from platewise.fields import BadFieldError, read_field
+from platewise.illumination import read_illumination
+from platewise.qc.fields import field_quality
+from platewise.segmentation.engine import Engine, make_engine
+from platewise.store.commit import Commit, clean_leftovers, commit_field, digest_of, read_commit, remove_field
+from platewise.store.fields import hash_label
+from platewise.tables import read_table, write_table
+
+log = logging.getLogger(__name__)
+
+Rows = list[dict[str, object]]
+
+
+@dataclass(frozen=True)
+class SegmentSettings:
+    """What `segment_block` needs of the config."""
+
+    channels: list[str]
+    pixel_size: float | None
+    segmentation: SegmentationConfig
+    store: StoreConfig
+    qc: QcConfig
+
+
+@dataclass(frozen=True)
+class _Field:
+    well: str
+    site: int
+    rows: pd.DataFrame
+    digest: str
+
+
+def segment_block(
+    inventory: Path, illumination: Path, store: Path, manifest: Path, plate: str, settings: SegmentSettings
+) -> None:
+    """Segment every readable field of a block and write the block's manifest last.
+
+    A field whose commit was made from the same images, parameters and algorithm is kept. A field that cannot be used
+    is in the manifest with ``Status`` ``bad`` and the reason; it never stops the block.
+
+    Parameters
+    ----------
+    inventory
+        The block's inventory table.
+    illumination
+        The plate's flat fields.
+    store
+        The plate store, prepared.
+    manifest
+        Table to write, a row a field.
+    plate
+        Name of the plate.
+    settings
+        Sections of the config.
+    """
+    table = read_table(inventory)
+    flat = read_illumination(illumination)
+    rows: Rows = []
+    pending: list[_Field] = []
+    for well in dict.fromkeys(table[WELL]):
+        clean_leftovers(store, well)
+    for (well, site), group in table.groupby([WELL, SITE], sort=False):
+        field = _Field(str(well), int(site), group, _digest(group, flat, settings))
+        reasons = group.loc[group["Status"] != "ok", "Reason"]
+        if len(reasons):
+            rows.append(_bad(store, plate, field, "; ".join(dict.fromkeys(reasons))))
+        elif (commit := read_commit(store, field.well, field.site, field.digest)) is not None:
+            log.info("%s %s field %d is committed already", plate, field.well, field.site)
+            rows.append(_good(plate, field, commit))
+        else:
+            pending.append(field)
+    if pending:
+        engine = make_engine(settings.segmentation, settings.channels)
+        rows.extend(_segment(pending, flat, store, plate, settings, engine))
+    facts = {
+        "stage": "segment",
+        "algorithm": ALGORITHMS["segment"],
+        "parameters": settings.segmentation.model_dump(mode="json"),
+    }
+    write_table(_manifest(rows, settings.channels), manifest, facts)
+
+
+def _segment(
+    fields: list[_Field],
+    flat: npt.NDArray[np.float32] | None,
+    store: Path,
+    plate: str,
+    settings: SegmentSettings,
+    engine: Engine,
+) -> Iterator[dict[str, object]]:
+    size = settings.segmentation.batch_size
+    for start in range(0, len(fields), size):
+        batch, images, raws = [], [], []
+        for field in fields[start : start + size]:
+            try:
+                raw = read_field(field.rows, settings.channels, None)
+            except BadFieldError as error:
+                yield _bad(store, plate, field, str(error))
+                continue
+            batch.append(field)
+            raws.append(raw)
+            images.append(raw if flat is None else raw / flat)
+        for field, raw, labels in zip(batch, raws, engine.segment(images) if batch else [], strict=True):
+            facts = {
+                "nuclei_count": int(labels.nuclei.max(initial=0)),
+                "cells_count": int(labels.cells.max(initial=0)),
+                "batch_halvings": 0,
+                "quality": field_quality(raw, settings.channels, settings.qc.saturation_level),
+            }
+            commit = commit_field(
+                store,
+                field.well,
+                field.site,
+                {"nuclei": labels.nuclei, "cells": labels.cells},
+                field.digest,
+                facts,
+                np.clip(np.rint(raw), 0, 65535).astype(np.uint16) if settings.store.images else None,
+                settings.channels,
+                settings.pixel_size,
+                settings.store.levels,
+            )
+            log.info("%s %s field %d: %d cells", plate, field.well, field.site, facts["cells_count"])
+            yield _good(plate, field, commit)
+
+
+def _digest(rows: pd.DataFrame, flat: npt.NDArray[np.float32] | None, settings: SegmentSettings) -> str:
+    """Everything that a field's group in the store depends on."""
+    inputs = rows[["Channel", "Path", "Size", "MtimeNs"]].astype(str).to_numpy().tolist()
+    return digest_of(
+        {
+            "inputs": inputs,
+            # How many fields the engine takes at a time changes no label.
+            "parameters": settings.segmentation.model_dump(mode="json", exclude={"batch_size"}),
+            "store": settings.store.model_dump(mode="json"),
+            "saturation_level": settings.qc.saturation_level,
+            "channels": settings.channels,
+            "pixel_size": settings.pixel_size,
+            "illumination": "none" if flat is None else hash_label((flat * 65536).astype(np.int32)),
+            "algorithm": [ALGORITHMS["segment"], ALGORITHMS["qc"]],
+        }
+    )
+
+
+def _good(plate: str, field: _Field, commit: Commit) -> dict[str, object]:
+    return {
+        PLATE: plate,
+        WELL: field.well,
+        SITE: field.site,
+        "Status": "ok",
+        "Reason": "",
+        "NucleiCount": commit.facts["nuclei_count"],
+        "CellsCount": commit.facts["cells_count"],
+        "NucleiHash": commit.hashes["nuclei"],
+        "CellsHash": commit.hashes["cells"],
+        "Digest": commit.digest,
+        "BatchHalvings": commit.facts["batch_halvings"],
+        **commit.facts["quality"],
+    }
+
+
+def _bad(store: Path, plate: str, field: _Field, reason: str) -> dict[str, object]:
+    # What an earlier, better image left in the store must not be taken for this one's.
+    remove_field(store, field.well, field.site)
+    log.warning("%s %s field %d is left out: %s", plate, field.well, field.site, reason)
+    empty = {"NucleiCount": 0, "CellsCount": 0, "NucleiHash": "", "CellsHash": "", "BatchHalvings": 0}
+    return {
+        PLATE: plate,
+        WELL: field.well,
+        SITE: field.site,
+        "Status": "bad",
+        "Reason": reason,
+        "Digest": field.digest,
+        **empty,
+    }
+
+
+def _manifest(rows: Rows, channels: list[str]) -> pd.DataFrame:
+    """Order and type the manifest's columns, whatever fields there are."""
+    quality = [f"{measure}_{channel}" for channel in channels for measure in ("Mean", "Focus", "Saturated")]
+    names = [PLATE, WELL, SITE, "Status", "Reason", "NucleiCount", "CellsCount", "NucleiHash", "CellsHash", "Digest"]
+    table = pd.DataFrame(rows, columns=[*names, "BatchHalvings", *quality])
+    counts = dict.fromkeys([SITE, "NucleiCount", "CellsCount", "BatchHalvings"], "int64")
+    table = table.astype(counts | dict.fromkeys(quality, "float64"))
+    return table.sort_values([WELL, SITE], ignore_index=True)

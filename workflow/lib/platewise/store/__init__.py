@@ -1,0 +1,1 @@
+"""The OME-Zarr plate store: its metadata, field commits and labels."""

@@ -1,0 +1,96 @@
+# The plan: config and sheets checked, wildcards constrained, and the input functions that rules share.
+import re
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "lib"))
+
+from platewise.algorithms import ALGORITHMS
+from platewise.errors import ConfigError
+from platewise.plan.blocks import BLOCK_PATTERN
+from platewise.plan.campaign import load_campaign
+
+try:
+    CAMPAIGN = load_campaign(config, ", ".join(map(str, workflow.configfiles)) or "config")
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+# With every default filled in, so that lookup() finds each key and a changed default counts as a changed parameter.
+config.update(CAMPAIGN.config.model_dump(mode="json"))
+
+PLATES = CAMPAIGN.plate_names
+FEATURES = CAMPAIGN.config.features
+CORRECTIONS = list(CAMPAIGN.config.corrections)
+
+
+pathvars:
+    results=f"{config['results']}/{config['campaign']}",
+    plate="<results>/plates/{plate}",
+    campaign="<results>/campaign",
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
+
+
+wildcard_constraints:
+    plate="|".join(map(re.escape, PLATES)),
+    block=BLOCK_PATTERN,
+    features="|".join(FEATURES),
+    model="|".join(CAMPAIGN.config.embeddings) or "none",
+    correction="|".join(CORRECTIONS),
+
+
+def get_final_output():
+    """The report stands for everything: it is made from every stage."""
+    return "<results>/report/index.html"
+
+
+def get_plate_row(wildcards):
+    """The plate's row of the sheet, as the script needs it."""
+    return CAMPAIGN.plates[wildcards.plate].row.as_param()
+
+
+def get_image_folder(wildcards):
+    return CAMPAIGN.plates[wildcards.plate].row.images
+
+
+def get_platemap(wildcards):
+    return CAMPAIGN.plates[wildcards.plate].row.platemap
+
+
+def get_metadata_tables(wildcards):
+    """The tables of perturbations that the config names."""
+    return list(CAMPAIGN.metadata_tables)
+
+
+def of_blocks(pattern):
+    """An input function: the file of every block of the plate, in plate order."""
+
+    def get_block_files(wildcards):
+        blocks = list(CAMPAIGN.plates[wildcards.plate].blocks)
+        return expand(pattern, plate=wildcards.plate, block=blocks, allow_missing=True)
+
+    return get_block_files
+
+
+def get_cell_tables(wildcards):
+    """Where the cells of a kind of features lie, a file a block."""
+    folder = "cells" if wildcards.features == "classical" else f"embeddings/{wildcards.features}"
+    return of_blocks(f"<results>/plates/{{plate}}/{folder}/{{block}}.parquet")(wildcards)
+
+
+def get_training_plates(wildcards):
+    """The plates that an embedding is trained and validated on."""
+    embedding = CAMPAIGN.config.embeddings[wildcards.model]
+    if embedding.kind == "random":
+        return []
+    return list(dict.fromkeys([*(embedding.train_plates or PLATES), *embedding.validation_plates]))
+
+
+def get_training_crops(wildcards):
+    return [
+        f"<results>/plates/{plate}/crops/{block}.zarr"
+        for plate in get_training_plates(wildcards)
+        for block in CAMPAIGN.plates[plate].blocks
+    ]

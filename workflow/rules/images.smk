@@ -1,0 +1,81 @@
+# From the microscope's files to what the campaign knows of them.
+# Needs: images, plate maps. Makes: an inventory a block, a flat field a plate, an empty plate store.
+
+# Plates that are cut into the same blocks share a rule: a rule's outputs are the same for every plate it makes.
+for number, (blocks, plates) in enumerate(CAMPAIGN.layouts.items(), start=1):
+
+    rule:
+        name:
+            "inventory_plate" if number == 1 else f"inventory_plate_{number}"
+        input:
+            images=get_image_folder,
+            platemap=get_platemap,
+            tables=get_metadata_tables,
+        output:
+            expand("<results>/plates/{{plate}}/inventory/{block}.parquet", block=blocks),
+        log:
+            "<logs>/inventory_plate/{plate}.log",
+        benchmark:
+            "<benchmarks>/inventory_plate/{plate}.tsv"
+        wildcard_constraints:
+            plate="|".join(map(re.escape, plates)),
+        params:
+            plate=get_plate_row,
+            blocks=lookup("blocks", within=config),
+            metadata=lookup("metadata", within=config),
+            images=lookup("images", within=config),
+            algorithm=ALGORITHMS["inventory"],
+        threads: 4
+        resources:
+            mem_mb=1000,
+            runtime=60,
+        conda:
+            "../../envs/cpu.yaml"
+        script:
+            "../scripts/inventory_plate.py"
+
+
+rule estimate_illumination:
+    """Estimate how unevenly each channel of a plate was lit."""
+    input:
+        inventory=of_blocks("<results>/plates/{plate}/inventory/{block}.parquet"),
+    output:
+        directory("<plate>/illumination.zarr"),
+    log:
+        "<logs>/estimate_illumination/{plate}.log",
+    benchmark:
+        "<benchmarks>/estimate_illumination/{plate}.tsv"
+    params:
+        channels=lookup("images/channels", within=config),
+        illumination=lookup("illumination", within=config),
+        seed=lookup("seed", within=config),
+        algorithm=ALGORITHMS["illumination"],
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    conda:
+        "../../envs/cpu.yaml"
+    script:
+        "../scripts/estimate_illumination.py"
+
+
+rule prepare_store:
+    """Write the plate store's own metadata; fields are added by the jobs that segment them."""
+    input:
+        inventory=of_blocks("<results>/plates/{plate}/inventory/{block}.parquet"),
+    output:
+        # That file only: a declared folder would be removed with all labels when the rule runs again.
+        "<plate>/plate.zarr/zarr.json",
+    log:
+        "<logs>/prepare_store/{plate}.log",
+    benchmark:
+        "<benchmarks>/prepare_store/{plate}.tsv"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=20,
+    conda:
+        "../../envs/cpu.yaml"
+    script:
+        "../scripts/prepare_store.py"

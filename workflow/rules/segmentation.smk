@@ -1,0 +1,32 @@
+# Nuclei and cells of every field.
+# Needs: inventories, flat fields, the plate store. Makes: labels in the store, and a manifest a block.
+
+
+rule segment_block:
+    """Find nuclei and cells; each field is committed to the plate store by itself, the manifest is written last."""
+    input:
+        inventory="<plate>/inventory/{block}.parquet",
+        illumination="<plate>/illumination.zarr",
+        # The list of wells may grow: what is segmented stays.
+        store=ancient("<plate>/plate.zarr/zarr.json"),
+    output:
+        manifest="<plate>/fields/{block}.parquet",
+    log:
+        "<logs>/segment_block/{plate}/{block}.log",
+    benchmark:
+        "<benchmarks>/segment_block/{plate}/{block}.tsv"
+    params:
+        channels=lookup("images/channels", within=config),
+        pixel_size=lookup("images/pixel_size", within=config),
+        segmentation=lookup("segmentation", within=config),
+        store=lookup("store", within=config),
+        qc=lookup("qc", within=config),
+        algorithm=ALGORITHMS["segment"],
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    conda:
+        "../../envs/cpu.yaml"
+    script:
+        "../scripts/segment_block.py"
