@@ -7,7 +7,6 @@ import shutil
 
 import numpy as np
 import pytest
-
 from platewise.config.crops import CropsConfig
 from platewise.crops import (
     CELLS_PER_SHARD,
@@ -240,9 +239,14 @@ def test_a_writer_that_fails_leaves_nothing_behind_and_the_old_store_alone(tmp_p
     crops, objects = some_crops(5)
     path = tmp_path / "a.zarr"
     write_crops(path, crops, objects, ["DNA", "ER"])
-    with pytest.raises(RuntimeError, match="killed"), CropWriter(path, ["DNA", "ER"], 4) as writer:
-        writer.append(*some_crops(300))
-        raise RuntimeError("killed")
+
+    def killed():
+        with CropWriter(path, ["DNA", "ER"], 4) as writer:
+            writer.append(*some_crops(300))
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        killed()
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.zarr"]
     assert np.array_equal(read_crops(path).load(), crops)
 
@@ -296,5 +300,5 @@ def test_wells_of_objects():
 def test_config_defaults_and_odd_sizes():
     config = CropsConfig()
     assert (config.size, config.keep, config.keep_border, config.mask) == (96, "sample", False, "none")
-    with pytest.raises(ValueError, match="crop size 95 is odd.*such as 96"):
+    with pytest.raises(ValueError, match=r"crop size 95 is odd.*such as 96"):
         CropsConfig(size=95)

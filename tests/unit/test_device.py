@@ -7,7 +7,6 @@ import sys
 
 import pytest
 import torch
-
 from platewise.device import choose_device, gpu_allotted, halve_on_oom
 from platewise.errors import DeviceError
 

@@ -13,7 +13,9 @@ from platewise.plan.blocks import BLOCK_PATTERN
 from platewise.plan.campaign import load_campaign
 
 try:
-    CAMPAIGN = load_campaign(config, ", ".join(map(str, workflow.configfiles)) or "config")
+    CAMPAIGN = load_campaign(
+        config, ", ".join(map(str, workflow.configfiles)) or "config"
+    )
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -22,7 +24,7 @@ config.update(CAMPAIGN.config.model_dump(mode="json"))
 
 PLATES = CAMPAIGN.plate_names
 FEATURES = CAMPAIGN.config.features
-CORRECTIONS = list(CAMPAIGN.config.corrections)
+CORRECTIONS = list(CAMPAIGN.config.correction.methods)
 
 
 pathvars:
@@ -76,21 +78,71 @@ def of_blocks(pattern):
 
 def get_cell_tables(wildcards):
     """Where the cells of a kind of features lie, a file a block."""
-    folder = "cells" if wildcards.features == "classical" else f"embeddings/{wildcards.features}"
-    return of_blocks(f"<results>/plates/{{plate}}/{folder}/{{block}}.parquet")(wildcards)
+    folder = (
+        "cells"
+        if wildcards.features == "classical"
+        else f"embeddings/{wildcards.features}"
+    )
+    return of_blocks(f"<results>/plates/{{plate}}/{folder}/{{block}}.parquet")(
+        wildcards
+    )
 
 
 def get_training_plates(wildcards):
     """The plates that an embedding is trained and validated on."""
     embedding = CAMPAIGN.config.embeddings[wildcards.model]
     if embedding.kind == "random":
-        return []
-    return list(dict.fromkeys([*(embedding.train_plates or PLATES), *embedding.validation_plates]))
+        # Nothing is learned; one plate tells the channels.
+        return PLATES[:1]
+    return list(
+        dict.fromkeys(
+            [*(embedding.train_plates or PLATES), *embedding.validation_plates]
+        )
+    )
+
+
+def get_training_rows(wildcards):
+    return [
+        CAMPAIGN.plates[plate].row.as_param()
+        for plate in get_training_plates(wildcards)
+    ]
+
+
+def get_training_platemaps(wildcards):
+    return sorted(
+        {
+            CAMPAIGN.plates[plate].row.platemap
+            for plate in get_training_plates(wildcards)
+        }
+    )
+
+
+def get_crops(plate):
+    return [
+        f"<results>/plates/{plate}/crops/{block}.zarr"
+        for block in CAMPAIGN.plates[plate].blocks
+    ]
 
 
 def get_training_crops(wildcards):
     return [
-        f"<results>/plates/{plate}/crops/{block}.zarr"
-        for plate in get_training_plates(wildcards)
-        for block in CAMPAIGN.plates[plate].blocks
+        path for plate in get_training_plates(wildcards) for path in get_crops(plate)
     ]
+
+
+def get_reference_crops(wildcards):
+    """The plate's crops, for embeddings that are scaled to the plate."""
+    embedding = CAMPAIGN.config.embeddings[wildcards.model]
+    return get_crops(wildcards.plate) if embedding.normalise == "plate" else []
+
+
+def get_embedding_source(wildcards):
+    """Where the cells to embed come from: kept crops when all were kept, else the fields."""
+    if CAMPAIGN.config.crops.keep == "all":
+        return {"crops": "<plate>/crops/{block}.zarr"}
+    return {
+        "manifest": "<plate>/fields/{block}.parquet",
+        "inventory": "<plate>/inventory/{block}.parquet",
+        "illumination": "<plate>/illumination.zarr",
+        "store": ancient("<plate>/plate.zarr/zarr.json"),
+    }

@@ -19,18 +19,18 @@ for number, (blocks, plates) in enumerate(CAMPAIGN.layouts.items(), start=1):
             "<benchmarks>/inventory_plate/{plate}.tsv"
         wildcard_constraints:
             plate="|".join(map(re.escape, plates)),
+        conda:
+            "../../envs/cpu.yaml"
+        threads: 4
+        resources:
+            mem_mb=1000,
+            runtime=60,
         params:
             plate=get_plate_row,
             blocks=lookup("blocks", within=config),
             metadata=lookup("metadata", within=config),
             images=lookup("images", within=config),
             algorithm=ALGORITHMS["inventory"],
-        threads: 4
-        resources:
-            mem_mb=1000,
-            runtime=60,
-        conda:
-            "../../envs/cpu.yaml"
         script:
             "../scripts/inventory_plate.py"
 
@@ -45,17 +45,17 @@ rule estimate_illumination:
         "<logs>/estimate_illumination/{plate}.log",
     benchmark:
         "<benchmarks>/estimate_illumination/{plate}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         channels=lookup("images/channels", within=config),
         illumination=lookup("illumination", within=config),
         seed=lookup("seed", within=config),
         algorithm=ALGORITHMS["illumination"],
-    threads: 2
-    resources:
-        mem_mb=2000,
-        runtime=60,
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../scripts/estimate_illumination.py"
 
@@ -71,11 +71,11 @@ rule prepare_store:
         "<logs>/prepare_store/{plate}.log",
     benchmark:
         "<benchmarks>/prepare_store/{plate}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=20,
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../scripts/prepare_store.py"

@@ -15,15 +15,15 @@ rule measure_block:
         "<logs>/measure_block/{plate}/{block}.log",
     benchmark:
         "<benchmarks>/measure_block/{plate}/{block}.tsv"
-    params:
-        channels=lookup("images/channels", within=config),
-        measure=lookup("measure", within=config),
-        algorithm=ALGORITHMS["measure"],
+    conda:
+        "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=240,
-    conda:
-        "../../envs/cpu.yaml"
+    params:
+        channels=lookup("images/channels", within=config),
+        measure=lookup("measure", within=config),
+        algorithm=ALGORITHMS["measure"],
     script:
         "../scripts/measure_block.py"

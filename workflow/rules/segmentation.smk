@@ -15,6 +15,12 @@ rule segment_block:
         "<logs>/segment_block/{plate}/{block}.log",
     benchmark:
         "<benchmarks>/segment_block/{plate}/{block}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
     params:
         channels=lookup("images/channels", within=config),
         pixel_size=lookup("images/pixel_size", within=config),
@@ -22,11 +28,5 @@ rule segment_block:
         store=lookup("store", within=config),
         qc=lookup("qc", within=config),
         algorithm=ALGORITHMS["segment"],
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=240,
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../scripts/segment_block.py"

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
 from platewise.crops import write_crops
 from platewise.plan.wells import parse_well
 

@@ -39,7 +39,9 @@ def run(arguments: Sequence[str], folder: Path) -> int:
     refuse_if_running(folder)
     end_orphans(folder)
     unlock(folder)
-    command = [sys.executable, "-m", "snakemake", "--rerun-incomplete", *_cores(arguments), *arguments]
+    # Before the option, so that the list that --quiet takes ends there and not in the user's targets.
+    options = [*_cores(arguments), *_quiet(arguments), "--rerun-incomplete"]
+    command = [sys.executable, "-m", "snakemake", *options, *arguments]
     with subprocess.Popen(command, cwd=folder) as process:
         while True:
             try:
@@ -86,6 +88,12 @@ def _cores(arguments: Sequence[str]) -> list[str]:
     told = ("--cores", "-c", "--jobs", "-j", "--profile", "--executor", "-e")
     given = any(argument.split("=")[0] in told or argument[:2] in ("-c", "-j") for argument in arguments)
     return [] if given else ["--cores", "all"]
+
+
+def _quiet(arguments: Sequence[str]) -> list[str]:
+    """Show one line a finished job and how many are left, unless the user asks for more or less."""
+    given = any(argument.split("=")[0] in ("--quiet", "-q", "--verbose") for argument in arguments)
+    return [] if given else ["--quiet", "rules", "reason", "host"]
 
 
 def _processes_in(folder: Path) -> list[psutil.Process]:

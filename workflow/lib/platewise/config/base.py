@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 
 class Section(BaseModel):
     """A block of keys in ``config.yaml``. Unknown keys are errors; every field has a description."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def parse_section(kind: Any, values: Any) -> Any:
+    """Make a section, or a union of sections, from the plain values that a rule's ``params`` hold."""
+    return TypeAdapter(kind).validate_python(values)

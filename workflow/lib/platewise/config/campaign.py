@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from platewise.config.base import Section
 from platewise.config.blocks import BlocksConfig
-from platewise.config.correction import CorrectionConfig, NoCorrection, SpheringCorrection
+from platewise.config.correction import CorrectionConfig
 from platewise.config.crops import CropsConfig
 from platewise.config.embedding import EmbeddingConfig
 from platewise.config.evaluation import EvaluationConfig
@@ -63,14 +63,7 @@ class CampaignConfig(Section):
         {}, description="Learned features by name, such as `deep`. Empty: engineered features only."
     )
     profiles: ProfilesConfig = Field(ProfilesConfig(), description="From cells to well profiles.")
-    corrections: dict[Name, CorrectionConfig] = Field(
-        {"none": NoCorrection(), "sphering": SpheringCorrection()},
-        min_length=1,
-        description="Batch corrections by name; all are made and shown.",
-    )
-    preset: str = Field(
-        "sphering", description="The correction that is judged. Choose it beforehand, not by the scores."
-    )
+    correction: CorrectionConfig = Field(CorrectionConfig(), description="Batch correction.")
     network: NetworkConfig = Field(NetworkConfig(), description="The network of perturbations.")
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How the network is held against annotations.")
     qc: QcConfig = Field(QcConfig(), description="When a field or well is flagged.")

@@ -90,7 +90,7 @@ class TextureGroup(Section):
         64,
         ge=2,
         le=256,
-        description="Grey levels. Few levels are robust to noise, many see finer detail; CellProfiler's default is 256.",
+        description="Grey levels. Few are robust to noise, many see finer detail; CellProfiler's default is 256.",
     )
     range: TextureRange = Field(
         default_factory=LogRange,

@@ -33,13 +33,13 @@ class ReportConfig(Section):
     )
     thumbnail_channels: dict[str, HexColour] = Field(
         default_factory=dict,
-        description="Channel to colour (`#rrggbb`), shown added up. Without it, the first three channels of the config.",
+        description="Channel to colour (`#rrggbb`), shown added up. Without it, three channels of the config.",
     )
     headline_metrics: tuple[str, ...] = Field(
         ("map_moa", "enrichment", "nsc"),
         min_length=1,
-        description="The metric that answers, at the top of the page, whether the network connects perturbations of one "
-        "mechanism: the first of these that could be computed, whatever its value. `enrichment` stands for any share.",
+        description="The metric that answers, at the top of the page, whether the network connects perturbations of "
+        "one mechanism: the first of these that could be computed, whatever its value. `enrichment` means any share.",
     )
     max_nodes: int = Field(
         2000, ge=10, description="Largest network to draw. Of a larger one, the nodes with most connections are drawn."

@@ -1,9 +1,11 @@
+# ruff: noqa: ANN001, ANN202 - numba infers the types of kernels
 """Group AreaShape: size and shape, as CellProfiler's MeasureObjectSizeShape (skimage's region properties) has them.
 
 Where we differ on purpose:
 
 - An object of one pixel (no perimeter, no enclosing circle) has NaN for FormFactor, Compactness and the Zernike
   moments instead of 0 or infinity.
+- An object without a longer axis (a square, a disk) has orientation 0 instead of 45 or -45 degrees.
 - A pixel that lies on the smallest enclosing circle counts in the Zernike moments; in CellProfiler rounding decides.
 - The corners of the bounding box are left out: they say where a cell lies, not what it looks like.
 """
@@ -67,7 +69,7 @@ def measure(compartment: Compartment, channels: Sequence[str], settings: AreaSha
 
 
 def _sizes(objects: Objects) -> dict[str, NDArray[np.float64]]:
-    area = objects.areas.astype(np.float64)
+    area = np.where(objects.areas > 0, objects.areas, np.nan)
     perimeter, euler, box = _outlines(objects.labels, objects.starts, objects.rows, objects.cols)
     round_area = np.where(perimeter > 0, perimeter, np.nan) ** 2 / (4 * np.pi)
     return {
@@ -89,15 +91,13 @@ def _axes(objects: Objects) -> dict[str, NDArray[np.float64]]:
     large, small = (rr + cc) / 2 + spread, np.maximum((rr + cc) / 2 - spread, 0)
     with np.errstate(invalid="ignore"):
         eccentricity = np.where(large > 0, np.sqrt(1 - small / large), np.where(np.isnan(large), np.nan, 0.0))
-    # Of a round object the axis is undefined; scikit-image calls it 45 degrees.
-    angle = np.where((rr == cc) & (rc >= 0), np.pi / 4, 0.5 * np.arctan2(2 * rc, rr - cc))
     return {
         "Center_X": col,
         "Center_Y": row,
         "MajorAxisLength": 4 * np.sqrt(large),
         "MinorAxisLength": 4 * np.sqrt(small),
         "Eccentricity": eccentricity,
-        "Orientation": np.where(np.isnan(rr), np.nan, np.degrees(angle)),
+        "Orientation": np.degrees(np.arctan2(2 * rc, rr - cc)) / 2,
     }
 
 

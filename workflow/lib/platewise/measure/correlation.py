@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN202 - numba infers the types of kernels
 """Group Correlation: how two channels go together within an object (MeasureColocalization).
 
 Correlation is Pearson's. The others look at pixels that reach ``threshold`` percent of the object's own maximum, in one

@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN202 - numba infers the types of kernels
 """Exact Euclidean distance of each pixel of an object to the nearest pixel outside it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN202 - numba infers the types of kernels
 """Convex hulls, and what follows from them: Feret diameters, convex area, smallest enclosing circle."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN202 - numba infers the types of kernels
 """Group Intensity: brightness of each channel within and on the outline of an object (MeasureObjectIntensity).
 
 Intensities are camera counts over ``full_scale``. Quartiles, median and MAD interpolate at the fractional index

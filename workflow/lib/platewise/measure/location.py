@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN202 - numba infers the types of kernels
 """Group Location: where an object and its staining lie, in pixels from the upper left. Never part of a profile.
 
 Of several brightest pixels the first in raster order is taken.

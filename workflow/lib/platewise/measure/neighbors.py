@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN202 - numba infers the types of kernels
 """Group Neighbors: how crowded a nucleus or a cell lies (MeasureObjectNeighbors). Objects at the border count.
 
 NumberOfNeighbors: objects with a pixel within the distance of one of ours; PercentTouching: share of the outline that
@@ -5,8 +6,8 @@ lies within the distance plus a half of another object. Both per distance, 1 pix
 FirstClosestDistance and SecondClosestDistance run from centre to centre, AngleBetweenNeighbors is the angle between
 these two, in degrees; they do not depend on the distance and carry the suffix of the first one.
 
-Where we differ on purpose: what needs one neighbour or two is NaN in a field that has fewer, where CellProfiler writes 0
-(which would read as very close); the closest objects' numbers are left out: they are names, not measurements.
+Where we differ on purpose: what needs one neighbour or two is NaN in a field that has fewer, where CellProfiler writes
+0 (which would read as very close); the closest objects' numbers are left out: they are names, not measurements.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN202 - numba infers the types of kernels
 """The objects of one compartment as lists of pixels, which is what every feature group works on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN202 - numba infers the types of kernels
 """Which pixels of an object lie on its outline, in the two senses CellProfiler uses."""
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
+# ruff: noqa: ANN001, ANN202 - numba infers the types of kernels
 """Group RadialDistribution: how a stain is spread from the middle of an object to its edge.
 
 The middle is the pixel farthest from the edge; each pixel's place is ``d / (d + e + 0.001)`` with ``d`` its way to the
 middle within the object (steps of 1 and sqrt 2) and ``e`` its distance to the edge, cut into equal rings. The border of
 the image is no edge here. FracAtD is a ring's share of the stain, MeanFrac that share over the ring's share of the
-pixels, RadialCV the coefficient of variation of the mean over the ring's eight wedges (MeasureObjectIntensityDistribution).
+pixels, RadialCV the coefficient of variation of the mean over the ring's eight wedges
+(MeasureObjectIntensityDistribution).
 
 Where we differ on purpose: of several pixels equally far from the edge the first in raster order is the middle
 (CellProfiler takes whichever its sort returns, so its values may move between versions); sums run in double precision.
@@ -43,7 +45,7 @@ def measure(
 
 
 def middle_pixels(objects: Objects, to_edge: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return ``(objects,)`` the index into the pixel list of the pixel farthest from the edge; -1 for an empty object."""
+    """Return ``(objects,)`` the index, in the pixel list, of the pixel farthest from the edge; -1 if there is none."""
     return _farthest(objects.starts, to_edge)
 
 

@@ -1,8 +1,9 @@
+# ruff: noqa: ANN001, ANN202 - numba infers the types of kernels
 """Group Texture: the 13 features of Haralick (1973) of the grey levels of pixel pairs, as mahotas and CellProfiler.
 
 Pairs lie ``scale`` pixels apart in one of four directions, both within the object, and count in both orders. Directions
-are CellProfiler's: 00 along a row, 01 down and right, 02 along a column, 03 down and left. Logarithms are to base 2, and
-DifferenceVariance is the variance of the *values* of the difference histogram, as mahotas has it.
+are CellProfiler's: 00 along a row, 01 down and right, 02 along a column, 03 down and left. Logarithms are to base 2,
+and DifferenceVariance is the variance of the *values* of the difference histogram, as mahotas has it.
 
 Where we differ on purpose:
 

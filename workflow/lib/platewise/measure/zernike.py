@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN202 - numba infers the types of kernels
 """Zernike moments of an object's shape within its smallest enclosing circle."""
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from platewise.config.campaign import CLASSICAL, CampaignConfig
 from platewise.errors import ConfigError, Problem
 from platewise.plan.plates import Plate, read_plates
 from platewise.plan.sheets import expand
-from platewise.profiles.tables import plates_of
+from platewise.profiles.plates import plates_of, table_paths
 
 # Built in; needs no entry under images.readers.
 BUILTIN_READERS = ("phenix",)
@@ -34,6 +34,11 @@ class Campaign:
     def from_images(self) -> bool:
         """Whether the campaign starts from images."""
         return self.config.plates is not None
+
+    @property
+    def tables(self) -> list[str]:
+        """Paths of the profile tables that the campaign starts from."""
+        return [] if self.config.table is None else table_paths(self.config.table, [])
 
     @property
     def metadata_tables(self) -> list[str]:
@@ -135,13 +140,6 @@ def _known_keys(path: Iterable[Any]) -> list[str]:
 
 
 def _cross_check(config: CampaignConfig, source: str, plate_names: list[str]) -> Iterable[Problem]:
-    if config.preset not in config.corrections:
-        yield Problem(
-            f"{source}, key preset",
-            repr(config.preset),
-            f"one of {', '.join(config.corrections)}",
-            "name one of the corrections, or add it under corrections",
-        )
     if CLASSICAL in config.embeddings:
         yield Problem(
             f"{source}, key embeddings", repr(CLASSICAL), "another name", "rename it; classical is built in"

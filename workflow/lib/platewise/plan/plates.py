@@ -76,7 +76,7 @@ class Plate:
         return {name: [(well, None) for well in members] for name, members in cut.items()}
 
 
-def read_plate(row: PlateRow, metadata: MetadataConfig, blocks: BlocksConfig) -> Plate:
+def read_plate(row: PlateRow, metadata: MetadataConfig, blocks: BlocksConfig = BlocksConfig()) -> Plate:  # noqa: B008 - frozen
     """Read one plate's map again, inside a job.
 
     Raises

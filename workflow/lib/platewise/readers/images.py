@@ -145,7 +145,9 @@ def _png_header(path: str | Path, size: int) -> tuple[str, int, int]:
         with Path(path).open("rb") as handle:
             handle.seek(max(0, size - len(_PNG_END)))
             end = handle.read()
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise ImageError(path, "the file cannot be read as PNG (its beginning is not a PNG's)") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(path, f"the file cannot be read as PNG ({_words(error)})") from error
     if mode not in _PNG_DTYPES:
         raise ImageError(path, f"the PNG is of mode {mode}; a grey image of 8 or 16 bits is expected")

@@ -13,15 +13,17 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from platewise.columns import BATCH, CELL_COUNT, CONTROL_TYPE, DOSE, MOA, NEGCON, PERTURBATION, PLATE, WELL
-from platewise.report.colours import NEUTRAL, QUALITATIVE, category_marks, rgb
+from platewise.report.colours import NEUTRAL, QUALITATIVE, Mark, category_marks, rgb
 from platewise.report.metrics import baseline_words
-from platewise.report.numbers import significant
+from platewise.report.numbers import dose, significant
 
 Figure = dict[str, Any]
 NO_MECHANISM = "no known mechanism"
 CONTROLS = "negative controls"
 _INK = "#1f2a33"
 _GRID = "#e3e7ea"
+# With more nodes, names would cover one another; they are shown on hovering in any case.
+_MOST_NAMES = 60
 _DASHES = ("dash", "dot", "dashdot", "longdash")
 
 
@@ -56,10 +58,17 @@ def enrichment_figure(enrichment: pd.DataFrame, preset: tuple[str, str]) -> Figu
             marker={"size": 5},
             hovertemplate="top %{x} %: odds ratio %{y:.3g}<extra>%{fullData.name}</extra>",
         )
-    figure.add_hline(y=1, line={"color": _INK, "width": 1}, annotation_text="chance", annotation_position="bottom right")
-    figure.update_xaxes(title="Share of top connections (%, log scale)", type="log", dtick="D2")
-    figure.update_yaxes(title="Odds ratio of a shared mechanism (log scale)", type="log", dtick="D2")
+    figure.add_hline(y=1, line={"color": _INK, "width": 1})
+    # On a log axis annotations count in powers of ten: 0 is an odds ratio of 1.
+    figure.add_annotation(xref="paper", x=1, y=0, text="chance", showarrow=False, xanchor="right", yanchor="bottom")
+    figure.update_xaxes(title="Share of top connections (%, log scale)", **_log_axis())
+    figure.update_yaxes(title="Odds ratio of a shared mechanism (log scale)", **_log_axis())
     return _finish(figure, 460)
+
+
+def _log_axis() -> dict[str, Any]:
+    ticks = [digit * 10.0**power for power in range(-3, 5) for digit in (1, 2, 5)]
+    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
 def _curve(figure: go.Figure, rows: pd.DataFrame, name: str, colour: str, shown: bool | str) -> None:
@@ -102,6 +111,7 @@ def network_figure(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
         x, y = (_segments(rows, place[axis]) for axis in ("X", "Y"))
         line = {"color": colour, "width": 1.6 if shared else 0.8}
         figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", name=name)
+    named = len(nodes) <= _MOST_NAMES
     marks = category_marks(nodes[MOA])
     groups = nodes[MOA].map(lambda moa: moa if moa in marks else (NO_MECHANISM if not moa else "other mechanisms"))
     for name in [*marks, "other mechanisms", NO_MECHANISM]:
@@ -111,11 +121,15 @@ def network_figure(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
         figure.add_scatter(
             x=_list(rows["X"]),
             y=_list(rows["Y"]),
-            mode="markers",
+            mode="markers+text" if named else "markers",
             name=label(name),
-            marker=_marker(marks.get(name), 11),
-            text=[_node_words(row) for row in rows.to_dict("records")],
-            hovertemplate="%{text}<extra></extra>",
+            marker=_marker(name, marks, 11),
+            text=[label(_short(name)) for name in rows[PERTURBATION]] if named else None,
+            textposition="top center",
+            textfont={"size": 11},
+            cliponaxis=False,
+            hovertext=[_node_words(row) for row in rows.to_dict("records")],
+            hovertemplate="%{hovertext}<extra></extra>",
         )
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
@@ -127,6 +141,10 @@ def _node_words(row: Mapping[str, Any]) -> str:
         f"<b>{label(row[PERTURBATION])}</b><br>{label(row[MOA] or NO_MECHANISM)}<br>"
         f"{int(row['Degree'])} connections, community {int(row['Community'])}"
     )
+
+
+def _short(name: str, most: int = 22) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _segments(edges: pd.DataFrame, place: pd.Series) -> list[float | None]:
@@ -172,7 +190,7 @@ def projection_figure(
                 name=label(name),
                 legendgroup=name,
                 showlegend=name not in named,
-                marker=_marker(marks.get(name), 7),
+                marker=_marker(name, marks, 7),
                 text=list(words[mine]),
                 hovertemplate="%{text}<extra></extra>",
                 row=1,
@@ -191,14 +209,13 @@ def _groups(wells: pd.DataFrame, colour_by: str, shape_controls: bool) -> list[s
 
 def _well_words(row: Mapping[str, Any]) -> str:
     words = f"<b>{label(row[PERTURBATION])}</b>"
-    dose = row.get(DOSE)
-    if dose is not None and np.isfinite(dose):
-        words += f" at {significant(dose)}"
+    if np.isfinite(row.get(DOSE, np.nan)):
+        words += f" at {dose(row[DOSE])}"
     words += f"<br>{label(row[PLATE])} {label(row[WELL])}, batch {label(row[BATCH])}"
     if row.get(MOA):
         words += f"<br>{label(row[MOA])}"
-    cells = row.get(CELL_COUNT)
-    return words + (f"<br>{int(cells):,} cells" if cells is not None and np.isfinite(cells) else "")
+    cells = row.get(CELL_COUNT, np.nan)
+    return words + (f"<br>{int(cells):,} cells" if np.isfinite(cells) else "")
 
 
 def curves_figure(curves: pd.DataFrame, model: str) -> Figure:
@@ -234,9 +251,11 @@ def _spaced(name: str) -> str:
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name.replace("_", " ")).strip()
 
 
-def _marker(mark: Any, size: int) -> dict[str, Any]:
+def _marker(name: str, marks: Mapping[str, Mark], size: int) -> dict[str, Any]:
+    mark = marks.get(name)
     if mark is None:
-        return {"color": NEUTRAL, "symbol": "circle-open", "size": size - 2, "opacity": 0.8}
+        symbol = "circle-open" if name == CONTROLS else "diamond-open" if name == NO_MECHANISM else "x-thin-open"
+        return {"color": NEUTRAL, "symbol": symbol, "size": size - 1}
     return {"color": mark.colour, "symbol": mark.symbol, "size": size, "line": {"color": "#ffffff", "width": 0.6}}
 
 
@@ -252,6 +271,7 @@ def _list(values: Sequence[float] | np.ndarray | pd.Series) -> list[float | None
 def _finish(figure: go.Figure, height: int) -> Figure:
     """Give a figure the page's looks and return it as plain values."""
     axes = {"gridcolor": _GRID, "linecolor": "#8a949c", "zeroline": False, "ticks": "outside", "automargin": True}
+    axes["title"] = {"standoff": 8}
     figure.update_xaxes(**axes)
     figure.update_yaxes(**axes)
     figure.update_layout(
@@ -262,7 +282,15 @@ def _finish(figure: go.Figure, height: int) -> Figure:
         paper_bgcolor="#ffffff",
         plot_bgcolor="#ffffff",
         hoverlabel={"bgcolor": "#ffffff", "font": {"color": _INK}},
-        legend={"orientation": "h", "yanchor": "top", "y": -0.16, "x": 0, "font": {"size": 12}},
+        # Below the axes whatever their titles need; plotly makes room for it.
+        legend={
+            "orientation": "h",
+            "yref": "container",
+            "yanchor": "bottom",
+            "y": 0,
+            "x": 0,
+            "font": {"size": 12},
+        },
         hovermode="closest",
     )
     return json.loads(figure.to_json())

@@ -53,7 +53,9 @@ def screened(counts: Counts) -> str:
         text += f", {plural(counts.cells, 'cell')}"
     if counts.fields_ok is not None:
         text += f" in {plural(counts.fields_ok, 'field')} of view"
-    text += f". A mechanism of action is known for {counts.annotated} of the {plural(counts.perturbations, 'perturbation')}"
+    text += (
+        f". A mechanism of action is known for {counts.annotated} of the {plural(counts.perturbations, 'perturbation')}"
+    )
     return f"{text} ({plural(counts.mechanisms, 'mechanism')})."
 
 
@@ -62,18 +64,21 @@ def judge(groups: Sequence[ScoreGroup], metrics: Sequence[str]) -> Verdict:
 
     The first metric of ``metrics`` that could be computed is judged, whatever its value. The answer is ``yes`` when it
     is above chance (its own permutation p, or that against shuffled labels) and above every baseline that could be
-    computed (paired permutation p), all at 0.05; ``not shown`` when one of these fails; ``cannot be said`` when no metric
-    could be computed or nothing tells it from chance.
+    computed (paired permutation p), all at 0.05; ``not shown`` when one of these fails; ``cannot be said`` when no
+    metric could be computed or nothing tells it from chance.
     """
-    rows = [row for name in metrics for row in preset_rows(groups) if name in (row.metric, row.metric.partition("@")[0])]
+    rows = [
+        row for name in metrics for row in preset_rows(groups) if name in (row.metric, row.metric.partition("@")[0])
+    ]
     judged = next((row for row in rows if row.computed), None)
     if judged is None:
         reasons = [f"{score_metric(row.metric).label}: {row.note}" for row in rows]
         return Verdict(UNKNOWN, reasons or [f"None of the metrics {', '.join(metrics)} is in the scores."])
     sentences = [_claim(judged), *_against(judged)]
     states = {comparison.name: comparison.state for comparison in judged.comparisons}
-    if judged.significant is False or "not beaten" in states.values():
-        return Verdict(NO, sentences)
+    short = [baseline_words(name) for name, state in states.items() if state == "not beaten"]
+    if judged.significant is False or short:
+        return Verdict(NO, sentences, f"not above {' and '.join(short)}" if short else "not above chance")
     if not judged.significant and states.get("shuffled") != "beaten":
         return Verdict(UNKNOWN, sentences)
     missing = [baseline_words(name) for name, state in states.items() if state == "unknown"]
@@ -90,18 +95,15 @@ def _claim(row: ScoreRow) -> str:
 
 
 def _against(row: ScoreRow) -> list[str]:
-    said = {
-        "beaten": "the score is higher",
-        "not beaten": "the score is not shown to be higher",
-    }
+    said = {"beaten": "the score is higher", "not beaten": "the score is not shown to be higher"}
     sentences = []
     for comparison in row.comparisons:
-        name = baseline_words(comparison.name)
+        start = f"With {baseline_words(comparison.name)}"
         if comparison.state == "unknown":
-            reason = f": {comparison.note}" if comparison.note else ""
-            sentences.append(f"Against {name} ({comparison.text}) nothing can be said{reason}.")
+            value = "" if comparison.text.startswith("not ") else f": {comparison.text}"
+            sentences.append(f"{start}{value}; not compared ({comparison.note}).")
         else:
-            sentences.append(f"From {name}: {comparison.text}; {said[comparison.state]}.")
+            sentences.append(f"{start}: {comparison.text}; {said[comparison.state]} ({comparison.p}).")
     return sentences
 
 
@@ -115,18 +117,26 @@ def cautions(groups: Sequence[ScoreGroup], counts: Counts) -> list[str]:
         beaten_by = [baseline_words(item.name) for item in row.comparisons if item.state == "not beaten"]
         if beaten_by:
             found.append(f"{label}: not shown to exceed what {' or '.join(beaten_by)} would give.")
-        found += [
-            f"{label}, baseline {baseline_words(item.name)}: {item.note}"
-            for item in row.comparisons
-            if item.state == "unknown" and item.note and row.computed
-        ]
+        found += _not_compared(row) if row.computed else []
     if counts.batches < 2:
         found.append("All plates are of one batch: nothing can be said about another day or another laboratory.")
     if counts.annotated < counts.perturbations:
         missing = counts.perturbations - counts.annotated
-        found.append(f"{plural(missing, 'perturbation')} without a known mechanism cannot count for or against the network.")
+        found.append(
+            f"{plural(missing, 'perturbation')} without a known mechanism cannot count for or against the network."
+        )
     found += _image_cautions(counts)
     return list(dict.fromkeys(found))
+
+
+def _not_compared(row: ScoreRow) -> list[str]:
+    """One caution for all baselines that share a reason."""
+    by_note: dict[str, list[str]] = {}
+    for item in row.comparisons:
+        if item.state == "unknown":
+            by_note.setdefault(item.note, []).append(baseline_words(item.name))
+    label = score_metric(row.metric).label
+    return [f"{label}: not compared with {' or '.join(names)} ({note})." for note, names in by_note.items()]
 
 
 def _image_cautions(counts: Counts) -> list[str]:
@@ -134,5 +144,7 @@ def _image_cautions(counts: Counts) -> list[str]:
         return []
     total = counts.fields_ok + counts.fields_bad
     if total and counts.fields_bad / total > _MANY_BAD:
-        return [f"{percent(counts.fields_bad / total)} of all fields could not be used; their wells rest on fewer cells."]
+        return [
+            f"{percent(counts.fields_bad / total)} of all fields could not be used; their wells rest on fewer cells."
+        ]
     return []

@@ -47,12 +47,16 @@ def render_page(template: str, figures: Mapping[str, Mapping[str, Any]] | None =
         What the template needs; strings are escaped on output.
     """
     scripts = _scripts() if figures else []
-    return environment().get_template(template).render(
-        style=Markup(_source("style.css")),  # noqa: S704 (our own file)
-        policy=content_policy(scripts),
-        scripts=[Markup(script) for script in scripts],  # noqa: S704 (plotly.js and our own file)
-        figures=embed_json(figures) if figures else "",
-        **values,
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            style=Markup(_source("style.css")),  # noqa: S704 (our own file)
+            policy=content_policy(scripts),
+            scripts=[Markup(script) for script in scripts],  # noqa: S704 (plotly.js and our own file)
+            figures=embed_json(figures) if figures else "",
+            **values,
+        )
     )
 
 

@@ -36,7 +36,12 @@ def p_value(value: float) -> str:
     """``p = 0.012``; very small ones as ``p < 0.0001``, missing ones in words."""
     if not math.isfinite(value):
         return "no p"
-    return "p < 0.0001" if value < 0.0001 else f"p = {significant(value, 2)}"
+    return "p < 0.0001" if value < 0.0001 else f"p = {value:.2g}"
+
+
+def dose(value: float) -> str:
+    """A dose without trailing zeros: ``0.1``, ``10``."""
+    return f"{value:.6g}"
 
 
 def percent(share: float) -> str:

@@ -15,7 +15,7 @@ from platewise.config.report import ReportConfig
 from platewise.errors import DataError
 from platewise.report.colours import scale_colours
 from platewise.report.html import render_page, write_page
-from platewise.report.numbers import significant
+from platewise.report.numbers import dose, significant
 from platewise.report.plates import PlateMap, heat_map, layout_map
 from platewise.report.pngs import data_uri, encode_png
 from platewise.report.thumbnails import cut_middle, default_colours, display_limits, shrink, thumbnail
@@ -145,15 +145,18 @@ def bad_fields(fields: pd.DataFrame, inventory: pd.DataFrame | None) -> list[Bad
             files.setdefault((row[WELL], int(row[SITE])), []).append((str(row["Channel"]), name, str(row["Reason"])))
     bad = fields[fields["Status"] != "ok"].sort_values([WELL, SITE])
     return [
-        BadField(row[WELL], int(row[SITE]), row["Reason"] or "no reason stored", files.get((row[WELL], int(row[SITE])), []))
+        BadField(
+            row[WELL], int(row[SITE]), row["Reason"] or "no reason stored", files.get((row[WELL], int(row[SITE])), [])
+        )
         for row in bad.to_dict("records")
     ]
 
 
 def choose_wells(wells: pd.DataFrame, number: int) -> list[str]:
-    """Choose wells to show, in plate order: two controls of each kind, up to a third flagged ones, then every n-th well.
+    """Choose wells to show, in plate order.
 
-    Wells without a usable field are never chosen.
+    Two controls of each kind, flagged wells up to a third of the number, then an even choice of the rest. Wells
+    without a usable field are never chosen.
     """
     usable = wells[wells["FieldsOk"] > 0].sort_values(WELL)
     chosen: list[str] = []
@@ -259,11 +262,8 @@ def _rows(wells: pd.DataFrame, channels: Sequence[str]) -> list[dict]:
 
 
 def _treatment_words(row: Mapping) -> str:
-    dose = row[DOSE]
-    return f"{row[PERTURBATION]} at {significant(dose)}" if np.isfinite(dose) else str(row[PERTURBATION])
+    return f"{row[PERTURBATION]} at {dose(row[DOSE])}" if np.isfinite(row[DOSE]) else str(row[PERTURBATION])
 
 
 def _well_words(row: Mapping) -> str:
     return f"{row[WELL]}: {_treatment_words(row)}" + (f", {row['Flag']}" if row["Flag"] else "")
-
-

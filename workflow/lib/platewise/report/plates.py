@@ -135,7 +135,8 @@ def _drawing(
     outside += [shape.words for shape in shapes if shape.y >= MARGIN + grid.rows * CELL]
     if outside:
         raise DataError(
-            f"report: well {outside[0]!r} lies outside a plate of {plate_format} wells. Hint: correct the plate's format."
+            f"report: well {outside[0]!r} lies outside a plate of {plate_format} wells. "
+            "Hint: correct the plate's format."
         )
     return PlateMap(
         id=id,

@@ -10,7 +10,6 @@ import pandas as pd
 from platewise.config.report import ReferenceConfig
 from platewise.report.metrics import (
     BASELINES,
-    baseline_words,
     batch_metric,
     interval,
     score_metric,
@@ -28,6 +27,7 @@ class Comparison:
 
     name: str
     text: str
+    p: str
     state: str
     note: str
 
@@ -137,14 +137,14 @@ def _score_row(
 
 def _comparison(name: str, value: float, row: dict | None, metric: str) -> Comparison:
     if row is None:
-        return Comparison(name, "not run", "unknown", "not run for this metric")
+        return Comparison(name, "not run", "", "unknown", "not run for this metric")
     if not is_number(row["Value"]):
-        return Comparison(name, "not computed", "unknown", str(row["Note"] or NO_NOTE))
+        return Comparison(name, "not computed", "", "unknown", str(row["Note"] or NO_NOTE))
     text, p, note = score_metric(metric).number(row["Value"]), row["PValue"], str(row["Note"] or "")
     if not (is_number(p) and is_number(value)):
-        return Comparison(name, text, "unknown", note)
+        return Comparison(name, text, "", "unknown", note or "no test of the difference is stored")
     beaten = value > row["Value"] and p < SIGNIFICANT
-    return Comparison(name, f"{text} ({p_value(p)})", "beaten" if beaten else "not beaten", note)
+    return Comparison(name, text, p_value(p), "beaten" if beaten else "not beaten", note)
 
 
 def _evaluated(score: dict) -> str:
@@ -156,7 +156,7 @@ def _evaluated(score: dict) -> str:
 
 @dataclass(frozen=True)
 class BatchCell:
-    """A batch metric after one correction. ``change`` against no correction: ``better``, ``worse``, ``same`` or empty."""
+    """A batch metric after one correction, and its change: ``better``, ``worse``, ``same`` or empty."""
 
     text: str
     interval: str

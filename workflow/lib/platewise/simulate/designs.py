@@ -79,11 +79,18 @@ def _check(design: Design) -> None:
     if design.plate_format not in FORMATS:
         allowed = ", ".join(map(str, FORMATS))
         problems.append(
-            Problem(f"{place}, plate_format", str(design.plate_format), f"one of {allowed}", "choose a plate that exists")
+            Problem(
+                f"{place}, plate_format", str(design.plate_format), f"one of {allowed}", "choose a plate that exists"
+            )
         )
     elif design.wells > design.plate_format:
         problems.append(
-            Problem(f"{place}, wells", str(design.wells), f"at most {design.plate_format}", "use fewer wells or a larger plate")
+            Problem(
+                f"{place}, wells",
+                str(design.wells),
+                f"at most {design.plate_format}",
+                "use fewer wells or a larger plate",
+            )
         )
     slots = design.plates_per_batch * (design.wells - design.controls_per_plate)
     needed = design.replicates * len(design.doses_um) * sum(count for _, count in design.moas)
@@ -131,7 +138,7 @@ PRESETS: dict[str, Design] = {
             doses_um=(10.0,),
             replicates=2,
             controls_per_plate=4,
-            cells_per_field=34,
+            cells_per_field=31,
         ),
         Design(
             name="demo-large",
@@ -146,7 +153,7 @@ PRESETS: dict[str, Design] = {
             doses_um=(0.3, 2.0, 12.0),
             replicates=2,
             controls_per_plate=12,
-            cells_per_field=34,
+            cells_per_field=31,
         ),
         Design(
             name="small",

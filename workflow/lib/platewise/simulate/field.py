@@ -77,7 +77,7 @@ def render_field(request: FieldRequest, optics: Optics) -> Field:
     size = optics.flat.shape[1]
     shape = (size + 2 * MARGIN, size + 2 * MARGIN)
     gain = well_gain(optics, request.row, request.column, request.at_edge, well)
-    seeded = request.expected * np.exp(well.normal(0, 0.12)) * np.exp(rng.normal(0, 0.12))
+    seeded = request.expected * np.exp(well.normal(0, 0.17)) * np.exp(rng.normal(0, 0.17))
     seeded *= (1 - optics.edge_loss if request.at_edge else 1.0) * (shape[0] * shape[1]) / size**2
     cells = sample_cells(shape, seeded, effect(request.compound, request.dose_um), rng)
     shapes = outline(cells, shape, rng)

@@ -43,7 +43,7 @@ class Mechanism(IntEnum):
     PROTRUSIONS = 25
 
 
-M = Mechanism
+M = Mechanism  # short, for the tables of effects
 
 MOAS: dict[str, dict[Mechanism, float]] = {
     # Cytokinesis fails, cells enter the next cycle with doubled DNA and lobed nuclei.
@@ -104,7 +104,7 @@ MOAS: dict[str, dict[Mechanism, float]] = {
         M.ACTIN_FIBRES: -1.0,
         M.ACTIN_EDGE: 0.9,
         M.CELL_SIZE: -0.6,
-        M.PROTRUSIONS: 0.9,
+        M.PROTRUSIONS: 1.1,
         M.NUCLEAR_SIZE: -0.2,
         M.CELL_COUNT: -0.15,
     },

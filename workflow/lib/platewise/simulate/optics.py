@@ -15,9 +15,9 @@ CAMERA_OFFSET = 100.0
 # Variance over mean and standard deviation without light, both measured on the empty parts of real fields.
 _SHOT = 0.45
 _READ = 6.5
-_BACKGROUND = np.array([1000.0, 680.0, 620.0, 345.0, 560.0])
-_BLUR = np.array([0.75, 0.75, 0.8, 0.8, 0.85])
-_CORNER = np.array([0.55, 0.45, 0.42, 0.38, 0.34])  # light in the corner of a field over that in its middle
+_BACKGROUND = np.array([1200.0, 670.0, 600.0, 330.0, 600.0])
+_BLUR = np.array([0.8, 0.85, 0.95, 0.9, 1.0])
+_CORNER = np.array([0.42, 0.42, 0.4, 0.38, 0.34])  # light in the corner of a field over that in its middle
 _HALO_SHARE, _HALO_WIDTH = 0.07, 14.0  # stray light: the long tail of the point spread
 
 

@@ -6,26 +6,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from platewise.simulate.mechanisms import Mechanism as M
+from platewise.simulate.mechanisms import M, Mechanism
 from platewise.simulate.noise import smooth_noise
 
 PHASES = ("G1", "S", "G2", "M", "polyploid", "dying")
 G1, S, G2, MITOTIC, POLYPLOID, DYING = range(len(PHASES))
 
 # Shares of untreated cells (those of a culture that divides once a day), as logits.
-_SHARES = np.log([0.56, 0.17, 0.21, 0.025, 0.008, 0.022])
+_SHARES = np.log([0.56, 0.17, 0.21, 0.022, 0.008, 0.014])
 # How far a strong effect moves the logit of a phase.
 _PHASE_GAIN = {
     (G1, M.G1_ARREST): 2.0,
     (G2, M.G2_ARREST): 2.4,
     (MITOTIC, M.MITOTIC_ARREST): 3.0,
-    (POLYPLOID, M.POLYPLOIDY): 5.2,
+    (POLYPLOID, M.POLYPLOIDY): 6.2,
     (DYING, M.DEATH): 2.6,
 }
-_NUCLEUS_2N = 760.0  # px2, the modal nucleus of the real fields
+_NUCLEUS_2N = 860.0  # px2, the modal nucleus of the real fields
 _CROWDING = 1.0  # deviation of the logarithm of the density of cells over a field
 _GRID = 8  # px
-_CELL_RADIUS = 40.0  # px, of a cell without its protrusions
+_CELL_RADIUS = 39.0  # px, of a cell without its protrusions
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Cells:
     def __len__(self) -> int:
         return len(self.y)
 
-    def effect(self, mechanism: M) -> np.ndarray:
+    def effect(self, mechanism: Mechanism) -> np.ndarray:
         """Return one mechanism's effect, a value a cell."""
         return self.effects[:, mechanism]
 
@@ -116,9 +116,7 @@ def sample_cells(shape: tuple[int, int], expected: float, effect: np.ndarray, rn
     return _split_anaphases(cells, rng)
 
 
-def _place(
-    shape: tuple[int, int], wanted: int, size: float, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def _place(shape: tuple[int, int], wanted: int, size: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return nuclear positions in islands: few where a smooth random field is low, rarely closer than a nucleus."""
     crowd = np.exp(_CROWDING * np.clip(smooth_noise((shape[0] // _GRID + 1, shape[1] // _GRID + 1), 8, rng), -2, 1.5))
     chosen = rng.choice(crowd.size, wanted * 40, p=crowd.ravel() / crowd.sum())
@@ -128,7 +126,7 @@ def _place(
         if len(places) >= wanted:
             break
         # Most neighbours keep a cell's distance; some nuclei touch.
-        room = size * (30.0 if rng.random() < 0.12 else rng.uniform(36, 56))
+        room = size * (rng.uniform(24, 31) if rng.random() < 0.24 else rng.uniform(36, 56))
         if all((y - other_y) ** 2 + (x - other_x) ** 2 > room**2 for other_y, other_x in places):
             places.append((y, x))
     array = np.array(places, dtype=float).reshape(-1, 2)
@@ -201,7 +199,9 @@ def _axes(y: np.ndarray, x: np.ndarray, shape: tuple[int, int], rng: np.random.G
 
 def _split_anaphases(cells: Cells, rng: np.random.Generator) -> Cells:
     """Turn a third of the dividing cells into two sisters with half the DNA each, side by side."""
-    late = np.flatnonzero((cells.phase == MITOTIC) & (rng.random(len(cells)) < 0.33 * np.exp(-cells.effect(M.MITOTIC_ARREST))))
+    late = np.flatnonzero(
+        (cells.phase == MITOTIC) & (rng.random(len(cells)) < 0.33 * np.exp(-cells.effect(M.MITOTIC_ARREST)))
+    )
     if not len(late):
         return cells
     half = rng.uniform(9, 14, len(late))

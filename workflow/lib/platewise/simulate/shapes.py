@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 
-from platewise.simulate.mechanisms import Mechanism as M
+from platewise.simulate.mechanisms import M
 from platewise.simulate.noise import smooth_noise
 from platewise.simulate.population import MITOTIC, Cells
 
@@ -82,7 +82,7 @@ def _nuclei(cells: Cells, shape: tuple[int, int], rng: np.random.Generator) -> n
     nearest = np.full(shape, np.inf, np.float32)
     lobes = np.clip(cells.effect(M.NUCLEAR_LOBES), 0, 1.6) * np.where(cells.rounded, 0, 1)
     for index in range(len(cells)):
-        amplitude = 0.07 / (_HARMONICS - 0.6) + 0.1 * lobes[index] / np.sqrt(_HARMONICS - 1)
+        amplitude = 0.08 / (_HARMONICS - 0.6) + 0.17 * lobes[index] / np.sqrt(_HARMONICS - 1)
         if cells.phase[index] == MITOTIC:
             amplitude = np.full(len(_HARMONICS), 0.07)
         amplitude = amplitude * rng.normal(size=len(_HARMONICS))
@@ -140,8 +140,8 @@ def _cell_bodies(cells: Cells, shape: tuple[int, int], rng: np.random.Generator)
 def _arms(protrusions: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return direction, length and width of a cell's arms; the first two lie along its axis."""
     count = int(rng.integers(2, 5))
-    angles = np.concatenate([[0, np.pi] + rng.normal(0, 0.25, 2), rng.uniform(-np.pi, np.pi, count)])
-    lengths = rng.gamma(2.2, 0.36, count + 2) * np.exp(0.4 * np.clip(protrusions, -1.5, 1.2))
+    angles = np.concatenate([np.array([0, np.pi]) + rng.normal(0, 0.25, 2), rng.uniform(-np.pi, np.pi, count)])
+    lengths = rng.gamma(2.2, 0.36, count + 2) * np.exp(0.55 * np.clip(protrusions, -1.5, 1.2))
     widths = rng.uniform(0.2, 0.5, count + 2) * np.exp(-0.35 * np.clip(protrusions, -1.2, 1.2))
     return angles.astype(np.float32), np.minimum(lengths, 2.0).astype(np.float32), widths.astype(np.float32)
 
@@ -201,5 +201,3 @@ def _nuclear_frame(cells: Cells, labels: np.ndarray) -> tuple[np.ndarray, np.nda
     distance = np.hypot(u, v)
     outside = distance * (1 - 1 / np.maximum(radial, 1e-3))
     return radial, np.maximum(outside, 0), np.arctan2(dy, dx)
-
-

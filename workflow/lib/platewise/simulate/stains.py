@@ -1,7 +1,7 @@
 """What each stain shows of the cells of a canvas: five images of light, before any optics.
 
-Levels are camera counts above background in the middle of an evenly lit field of a plate without batch effect. They were
-set by eye and quantiles against the real U2OS fields of CPJUMP1 (see ``benchmarks/compare_rendered.py``).
+Levels are camera counts above background in the middle of a field of a plate without batch effect. They were set by eye
+and by quantiles against the real U2OS fields of CPJUMP1 (see ``benchmarks/compare_rendered.py``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage as ndi
 
-from platewise.simulate.mechanisms import Mechanism as M
+from platewise.simulate.mechanisms import M, Mechanism
 from platewise.simulate.noise import smooth_noise, splat, walk
 from platewise.simulate.population import DYING, MITOTIC, Cells
 from platewise.simulate.shapes import Shapes
@@ -45,11 +45,11 @@ class Canvas:
         return np.concatenate([[0.0], values]).astype(np.float32)[self.shapes.cells]
 
     def soft(self, image: np.ndarray) -> np.ndarray:
-        """Return the image smoothed within the cells: flat neighbours lie over each other's rim, nothing lies outside."""
+        """Return the image smoothed within the cells: flat neighbours lie over each other's rim, none outside."""
         blurred = ndi.gaussian_filter(image * self.body, _OVERLAP, truncate=2.5)
         return np.where(self.rounded, image, blurred / self.body_weight) * self.body
 
-    def effect(self, mechanism: M, gain: float) -> np.ndarray:
+    def effect(self, mechanism: Mechanism, gain: float) -> np.ndarray:
         """Return the factor ``exp(gain * effect)`` of each cell."""
         return np.exp(gain * self.cells.effect(mechanism))
 
@@ -79,13 +79,13 @@ class Canvas:
         ys, xs, line = walk(y, x, rng.uniform(0, 6.3, len(owner)), length, 0.9, rng)
         size = rng.uniform(0.6, 1.4, len(owner))
         image = splat(self.shape, ys, xs, size[line], self.shapes.nuclei, owner[line] + 1)
-        return np.minimum(ndi.gaussian_filter(image, 0.75) / 0.2, 1.6) * self.inside
+        return np.minimum(ndi.gaussian_filter(image, 0.75) / 0.17, 1.7) * self.inside
 
     def _vacuoles(self) -> np.ndarray:
         """Return the share of the cytoplasm that vacuoles leave."""
         amount = np.clip(self.of(self.cells.effect(M.VACUOLES)), 0, 1.6)
         holes = 1 / (1 + np.exp(-6 * (smooth_noise(self.shape, 2.6, self.rng) - 1.9 + 1.1 * amount)))
-        return 1 - np.minimum(0.85 * amount, 0.85) * holes * ~self.inside
+        return 1 - np.minimum(0.75 * amount, 0.75) * holes * ~self.inside
 
 
 def dna(canvas: Canvas) -> np.ndarray:
@@ -94,7 +94,7 @@ def dna(canvas: Canvas) -> np.ndarray:
     labels = shapes.nuclei
     # A cap instead of a step at the nuclear border, as of a flat ellipsoid.
     dome = np.clip((1 - shapes.radial) * 5, 0, 1) ** 0.5 * 0.45 + 0.55
-    texture = canvas.effect(M.CHROMATIN_TEXTURE, 0.8)
+    texture = canvas.effect(M.CHROMATIN_TEXTURE, 0.8) * np.exp(canvas.rng.normal(0.1, 0.3, len(cells)))
     condensed = cells.phase == MITOTIC
     clumps = canvas.of(np.where(condensed, 1.6, texture))
     chromatin = 1 + clumps * (0.15 * canvas.fine + 0.065 * canvas.grain)
@@ -121,35 +121,35 @@ def er(canvas: Canvas) -> np.ndarray:
     """Return the ER stain: dense around the nucleus, netlike and thinner outwards, weak in the nucleus."""
     cells, shapes, rng = canvas.cells, canvas.shapes, canvas.rng
     reach = canvas.of(11.0 * canvas.effect(M.ER_SPREAD, 0.7) * np.exp(rng.normal(0, 0.2, len(cells))))
-    profile = 0.17 + 0.83 * np.exp(-shapes.outside / np.maximum(reach, 1)) * _asymmetry(canvas, canvas.golgi_side, 0.4)
+    profile = 0.16 + 0.98 * np.exp(-shapes.outside / np.maximum(reach, 1)) * _asymmetry(canvas, canvas.golgi_side, 0.4)
     net = 1 + 0.16 * canvas.fine + 0.11 * canvas.grain + 0.08 * canvas.coarse
     nucleus = 0.47 * (1 + 0.05 * canvas.grain) + 0.10 * canvas.nucleoli
     flat = np.where(canvas.inside, nucleus, profile * net * canvas.vacuoles)
-    return _fill_rounded(canvas, flat, 0.75) * _levels(canvas, 10000, M.ER_AMOUNT, 0.55, (1.2, 2.6), 0.18)
+    return _fill_rounded(canvas, flat, 0.75) * _levels(canvas, 7600, M.ER_AMOUNT, 0.55, (1.7, 3.4), 0.18)
 
 
 def rna(canvas: Canvas) -> np.ndarray:
     """Return the RNA stain: cytoplasm like the ER, but fuller, and nucleoli."""
     cells, shapes, rng = canvas.cells, canvas.shapes, canvas.rng
     reach = canvas.of(19.0 * np.exp(0.25 * cells.effect(M.ER_SPREAD) + rng.normal(0, 0.15, len(cells))))
-    profile = 0.33 + 0.67 * np.exp(-shapes.outside / np.maximum(reach, 1)) * _asymmetry(canvas, canvas.golgi_side, 0.15)
+    profile = 0.27 + 0.78 * np.exp(-shapes.outside / np.maximum(reach, 1)) * _asymmetry(canvas, canvas.golgi_side, 0.15)
     net = 1 + 0.09 * canvas.fine + 0.08 * canvas.grain + 0.06 * canvas.coarse
     nucleoli = canvas.of(canvas.effect(M.NUCLEOLAR_RNA, 1.0)) * canvas.nucleoli
-    nucleus = 0.52 * (1 + 0.05 * canvas.grain) + 0.42 * nucleoli
+    nucleus = 0.52 * (1 + 0.05 * canvas.grain) + 0.55 * nucleoli
     flat = np.where(canvas.inside, nucleus, profile * net * canvas.vacuoles)
-    return _fill_rounded(canvas, flat, 0.8) * _levels(canvas, 13500, M.RNA_AMOUNT, 0.6, (1.4, 3.4), 0.16)
+    return _fill_rounded(canvas, flat, 0.8) * _levels(canvas, 13000, M.RNA_AMOUNT, 0.6, (1.9, 4.8), 0.16)
 
 
 def agp(canvas: Canvas) -> np.ndarray:
     """Return the actin, Golgi and plasma membrane stain."""
     cells, shapes = canvas.cells, canvas.shapes
     cytoplasm = 0.45 + 0.3 * np.exp(-shapes.outside / 14)
-    rim = 0.42 * canvas.of(canvas.effect(M.ACTIN_EDGE, 0.8)) * np.exp(-(((shapes.edge - 1.0) / 1.2) ** 2))
+    rim = 0.45 * canvas.of(canvas.effect(M.ACTIN_EDGE, 0.8)) * np.exp(-(((shapes.edge - 1.0) / 1.2) ** 2))
     # Ruffles: parts of the outline where actin piles up.
     rim = rim * np.clip(0.55 + 0.75 * canvas.coarse, 0.1, None)
     flat = np.where(canvas.inside, 1.05 + 0.05 * canvas.grain, cytoplasm * (1 + 0.09 * canvas.fine) * canvas.vacuoles)
     flat = flat + rim * ~canvas.inside + _fibres(canvas)
-    image = _fill_rounded(canvas, flat, 0.9) * _levels(canvas, 4000, None, 0, (1.7, 5.0), 0.14)
+    image = _fill_rounded(canvas, flat, 0.9) * _levels(canvas, 3300, None, 0, (2.1, 6.0), 0.14)
     return image + _golgi(canvas) * canvas.of(cells.brightness)
 
 
@@ -163,7 +163,7 @@ def _fibres(canvas: Canvas) -> np.ndarray:
     x = cells.x[owner] + rng.normal(0, 0.5, len(owner)) * spread
     heading = cells.axis[owner] + rng.normal(0, 0.14, len(owner)) + np.pi * rng.integers(0, 2, len(owner))
     ys, xs, line = walk(y, x, heading, rng.uniform(12, 42, len(owner)), 0.02, rng)
-    weight = rng.gamma(2.0, 0.13, len(owner)) * np.minimum(canvas.effect(M.ACTIN_FIBRES, 0.35), 1.6)[owner]
+    weight = rng.gamma(2.0, 0.18, len(owner)) * np.minimum(canvas.effect(M.ACTIN_FIBRES, 0.35), 1.6)[owner]
     return ndi.gaussian_filter(splat(canvas.shape, ys, xs, weight[line], canvas.shapes.cells, owner[line] + 1), 0.7)
 
 
@@ -180,7 +180,7 @@ def _golgi(canvas: Canvas) -> np.ndarray:
     length = rng.uniform(2, 8, len(owner)) / spread[owner] ** 0.7
     ys, xs, line = walk(y, x, angle + np.pi / 2 + rng.normal(0, 0.5, len(owner)), np.maximum(length, 1), 0.35, rng)
     bright = canvas.effect(M.GOLGI_AMOUNT, 0.6) * visible
-    weight = rng.gamma(1.0, 3300, len(owner)) * bright[owner]
+    weight = rng.gamma(0.9, 4200, len(owner)) * bright[owner]
     image = splat(canvas.shape, ys, xs, weight[line], canvas.shapes.cells, owner[line] + 1)
     return ndi.gaussian_filter(image + _vesicles(canvas), 0.75)
 
@@ -207,10 +207,10 @@ def mito(canvas: Canvas) -> np.ndarray:
     cells, shapes, rng = canvas.cells, canvas.shapes, canvas.rng
     amount = canvas.effect(M.MITO_AMOUNT, 0.9) * np.exp(rng.normal(0, 0.35, len(cells)))
     # Some cells carry many times the dye.
-    hot = np.where(rng.random(len(cells)) < 0.05, rng.uniform(2, 5, len(cells)), 1.0)
+    hot = np.where(rng.random(len(cells)) < 0.08, rng.uniform(2, 7, len(cells)), 1.0)
     body = 0.85 * np.exp(-shapes.outside / 9) + 0.26
     flat = np.where(canvas.inside, 0.62, body) * (1 + 0.06 * canvas.grain) * canvas.vacuoles
-    faint = _fill_rounded(canvas, flat, 1.0) * _levels(canvas, 520, M.MITO_AMOUNT, 0.4, (2.2, 7.0), 0.1)
+    faint = _fill_rounded(canvas, flat, 1.0) * _levels(canvas, 760, M.MITO_AMOUNT, 0.4, (2.2, 7.0), 0.1)
     return faint + _threads(canvas, amount * hot, hot)
 
 
@@ -228,7 +228,7 @@ def _threads(canvas: Canvas, amount: np.ndarray, hot: np.ndarray) -> np.ndarray:
     heading = angle + np.where(around, np.pi / 2, 0) + rng.normal(0, 0.5, len(owner))
     length = np.maximum(rng.gamma(1.3, 5.5, len(owner)) * longer[owner], 1.0)
     ys, xs, line = walk(y, x, heading, length, 0.42, rng)
-    weight = rng.gamma(1.0, 270, len(owner)) * amount[owner] * np.where(cells.rounded[owner], 1.5, 1.0)
+    weight = rng.gamma(1.0, 500, len(owner)) * amount[owner] * np.where(cells.rounded[owner], 1.5, 1.0)
     # Short ones swell, so that their light is not lost with their length.
     weight = weight * np.clip(longer[owner], 0.3, 1.3) ** -0.55
     owner = owner[line]
@@ -249,7 +249,7 @@ def _fill_rounded(canvas: Canvas, flat: np.ndarray, level: float) -> np.ndarray:
 
 
 def _levels(
-    canvas: Canvas, counts: float, amount: M | None, gain: float, rounded: tuple[float, float], spread: float
+    canvas: Canvas, counts: float, amount: Mechanism | None, gain: float, rounded: tuple[float, float], spread: float
 ) -> np.ndarray:
     """Return each pixel's light for a full profile: the stain's counts, the cell's share of them, its height."""
     cells = canvas.cells

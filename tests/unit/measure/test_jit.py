@@ -1,0 +1,92 @@
+import importlib
+import os
+import pkgutil
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import platewise
+import platewise.measure
+from numba.core.dispatcher import Dispatcher
+from platewise.measure import jit, outline
+
+RUN = """
+import numpy as np
+from platewise.measure import outline
+from platewise.measure.objects import list_objects
+objects = list_objects(np.ones((3, 3), np.int32), np.array([1]))
+assert outline.outline(objects).sum() == 8
+print(outline._boundary._cache.cache_path or "memory")
+"""
+
+
+def kernels():
+    for info in pkgutil.iter_modules(platewise.measure.__path__):
+        module = importlib.import_module(f"platewise.measure.{info.name}")
+        for name, value in vars(module).items():
+            if isinstance(value, Dispatcher) and value.py_func.__module__ == module.__name__:
+                yield module, name, value
+
+
+def test_kernels_use_only_kernels_and_constants_of_their_own_file():
+    """Numba's cache notices edits of a kernel's own file only: anything from elsewhere could go stale in it."""
+    found = list(kernels())
+    assert len(found) > 20
+    for module, name, dispatcher in found:
+        for used in dispatcher.py_func.__code__.co_names:
+            value = vars(module).get(used)
+            if isinstance(value, Dispatcher):
+                assert value.py_func.__module__ == module.__name__, f"{module.__name__}.{name} calls {used}"
+            elif value is not None:
+                assert used == "np", f"{module.__name__}.{name} reads {used}"
+
+
+def run_from_read_only_copy(tmp_path, home, **environment):
+    """Run a kernel in a process of its own from a copy of the library whose cache folder cannot be made."""
+    library = tmp_path / "lib"
+    shutil.copytree(
+        Path(platewise.__file__).parent, library / "platewise", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    # A file in the way keeps out even a user who may write anywhere, as tests in a container often do.
+    (library / "platewise" / "measure" / "__pycache__").write_text("")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("NUMBA_", "XDG_"))}
+    clean |= {"PYTHONPATH": str(library), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(home), **environment}
+    done = subprocess.run([sys.executable, "-c", RUN], env=clean, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_kernels_are_cached_beside_their_source(tmp_path):
+    library = tmp_path / "lib"
+    shutil.copytree(
+        Path(platewise.__file__).parent, library / "platewise", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_")}
+    subprocess.run([sys.executable, "-c", RUN], env=clean | {"PYTHONPATH": str(library)}, check=True)
+    assert list((library / "platewise" / "measure" / "__pycache__").glob("outline._boundary*.nbc"))
+
+
+def test_a_read_only_library_is_cached_in_the_home_of_the_user(tmp_path):
+    (tmp_path / "home").mkdir()
+    assert run_from_read_only_copy(tmp_path, tmp_path / "home").startswith(str(tmp_path / "home"))
+    assert list((tmp_path / "home").rglob("outline._boundary*.nbc"))
+
+
+def test_the_cache_folder_can_be_named(tmp_path):
+    (tmp_path / "home").mkdir()
+    cache = run_from_read_only_copy(tmp_path, tmp_path / "home", NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert cache.startswith(str(tmp_path / "cache"))
+
+
+def test_without_any_writable_folder_kernels_are_compiled_in_memory(tmp_path):
+    (tmp_path / "home").write_text("not a folder")
+    assert run_from_read_only_copy(tmp_path, tmp_path / "home") == "memory"
+
+
+def test_a_kernel_divides_by_zero_as_numpy_does():
+    @jit.kernel
+    def ratio(a, b):
+        return a / b
+
+    assert ratio(1.0, 0.0) == float("inf")
+    assert isinstance(outline._boundary, Dispatcher)

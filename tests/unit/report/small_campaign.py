@@ -1,0 +1,320 @@
+"""A small campaign in files: two plates of 96 wells, with everything that goes wrong in a real one.
+
+The tables follow docs/architecture.md. Known truth: see the constants; the tests look for them on the pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from platewise.columns import (
+    BATCH,
+    CELL_COUNT,
+    CONTROL_TYPE,
+    DOSE,
+    MOA,
+    OBJECT,
+    PERTURBATION,
+    PLATE,
+    SITE,
+    TOUCHES_BORDER,
+    WELL,
+)
+from platewise.config.qc import QcConfig
+from platewise.plan.wells import well_name
+from platewise.qc.task import summarise_qc
+from platewise.report.campaign_page import CampaignTables
+from platewise.tables import write_table
+
+CHANNELS = ("DNA", "ER", "<b>AGP</b>")
+PLATES = {"BR001": "week 1", "BR002": "week 2"}
+HOSTILE = '<script>alert("owned")</script>'
+IMAGE = "<img src=x onerror=alert(1)>"
+COMPOUNDS = {
+    HOSTILE: "tubulin inhibitor",
+    "β-lapachone": "DNA damage",
+    'o\'hara & "sons"': "actin disruptor|<i>kinase</i> inhibitor",
+    "パクリタキセル": "tubulin inhibitor",
+    "camptothecin": "DNA damage",
+    "cytochalasin B": "actin disruptor",
+    IMAGE: "",
+    "a very long name of a compound that was made by a chemist with patience, hydrochloride salt": "",
+}
+DOSES = (0.1, 1.0, 10.0)
+BAD_FIELD = ("C05", 2, "file cut short: <ER> holds 812 of 2,332,800 bytes")
+LOW_WELL = "D07"
+BLURRED = ("E08", 1)
+NOTE = "no two perturbations share a mechanism in the top 1 %: an odds ratio <b>cannot</b> be formed"
+PRESET = ("classical", "sphering")
+
+
+@dataclass(frozen=True)
+class SmallCampaign:
+    """Paths of a campaign's tables."""
+
+    root: Path
+    tables: CampaignTables
+    inventory: dict[str, Path]
+
+
+def platemap(plate: str) -> pd.DataFrame:
+    """Eight compounds at three doses in duplicate on rows B to G, twelve negative and two positive controls."""
+    rows = []
+    names = list(COMPOUNDS)
+    for row in range(1, 7):
+        for column in range(1, 11):
+            place = (row - 1) * 8 + (column - 2)
+            if column in (1, 10):
+                content = ("DMSO", np.nan, "", "negcon")
+            elif row == 6 and column > 7:
+                content = ("staurosporine", 1.0, "kinase inhibitor", "poscon")
+            else:
+                name = names[place % 8]
+                content = (name, DOSES[place // 8 % 3], COMPOUNDS[name], "")
+            rows.append([plate, well_name(row, column), PLATES[plate], *content])
+    return pd.DataFrame(rows, columns=[PLATE, WELL, BATCH, PERTURBATION, DOSE, MOA, CONTROL_TYPE])
+
+
+def make_campaign(root: Path, seed: int = 0) -> SmallCampaign:
+    """Write every table of the campaign below ``root``; returns where they are."""
+    rng = np.random.default_rng(seed)
+    qc_wells, qc_fields, inventory = {}, {}, {}
+    for plate in PLATES:
+        folder = root / "plates" / plate
+        fields, cells = _fields_and_cells(plate, rng)
+        write_table(fields, folder / "fields" / "all.parquet", {"stage": "segment", "algorithm": 1})
+        write_table(cells, folder / "cells" / "all.parquet", {"stage": "measure", "algorithm": 1})
+        inventory[plate] = folder / "inventory" / "all.parquet"
+        write_table(_inventory(fields), inventory[plate])
+        qc_fields[plate], qc_wells[plate] = folder / "qc" / "fields.parquet", folder / "qc" / "wells.parquet"
+        summarise_qc(
+            platemap=platemap(plate),
+            fields=[folder / "fields" / "all.parquet"],
+            cells=[folder / "cells" / "all.parquet"],
+            channels=CHANNELS,
+            settings=QcConfig(),
+            fields_target=qc_fields[plate],
+            wells_target=qc_wells[plate],
+        )
+    return SmallCampaign(root, _campaign_tables(root, qc_wells, qc_fields, rng), inventory)
+
+
+def read_image(well: str, site: int) -> np.ndarray:
+    """Return a field with one bright disk a cell, (channel, y, x)."""
+    labels = read_labels(well, site)
+    image = np.full((3, 200, 240), 100, np.float32)
+    image[0][labels["nuclei"] > 0] = 4000
+    image[1][labels["cells"] > 0] = 2000
+    image[2] += np.linspace(0, 500, 240, dtype=np.float32)
+    return image + np.random.default_rng(ord(well[0]) + site).normal(0, 30, image.shape).astype(np.float32)
+
+
+def read_labels(well: str, site: int) -> dict[str, np.ndarray]:
+    """Return twelve disks as cells, with a smaller disk each as nucleus."""
+    y, x = np.mgrid[:200, :240]
+    nuclei, cells = np.zeros((200, 240), np.int32), np.zeros((200, 240), np.int32)
+    for number in range(12):
+        distance = np.hypot(y - (35 + 60 * (number // 4)), x - (35 + 55 * (number % 4)))
+        cells[distance < 22], nuclei[distance < 9] = number + 1, number + 1
+    return {"nuclei": nuclei, "cells": cells}
+
+
+def _fields_and_cells(plate: str, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    fields, cells = [], []
+    for row in platemap(plate).itertuples(index=False):
+        for site in (1, 2):
+            well = row[1]
+            bad = plate == "BR001" and (well, site) == BAD_FIELD[:2]
+            number = 0 if bad else 6 if well == LOW_WELL else int(rng.poisson(80))
+            quality = [np.nan] * 9 if bad else [*rng.normal(500, 20, 3), *rng.normal(-3, 0.05, 3), 0.0, 0.0, 0.001]
+            if (well, site) == BLURRED:
+                quality[3] = -4.6
+            status = ("bad", BAD_FIELD[2]) if bad else ("ok", "")
+            fields.append([plate, well, site, *status, number, number, "aa", "bb", "cc", 0, *quality])
+            for label in range(1, number + 1):
+                means = rng.normal((900, 600, 700), 30)
+                cells.append([plate, well, site, label, label % 10 == 0, *means])
+    names = [PLATE, WELL, SITE, "Status", "Reason", "NucleiCount", "CellsCount", "NucleiHash", "CellsHash", "Digest"]
+    names += ["BatchHalvings", *(f"{kind}_{name}" for kind in ("Mean", "Focus", "Saturated") for name in CHANNELS)]
+    intensity = [f"Cells_Intensity_MeanIntensity_{name}" for name in CHANNELS]
+    return (
+        pd.DataFrame(fields, columns=names),
+        pd.DataFrame(cells, columns=[PLATE, WELL, SITE, OBJECT, TOUCHES_BORDER, *intensity]),
+    )
+
+
+def _inventory(fields: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for field in fields[[PLATE, WELL, SITE, "Status", "Reason"]].itertuples(index=False):
+        for name in CHANNELS:
+            bad = field[3] == "bad" and name == "ER"
+            path = f"/data/{field[0]}/{field[1]}_{field[2]}_{CHANNELS.index(name)}.tiff"
+            rows.append([*field[:3], name, path, 1, 1, "uint16", 200, 240, "bad" if bad else "ok", field[4] * bad])
+    names = [PLATE, WELL, SITE, "Channel", "Path", "Size", "MtimeNs", "Dtype", "Height", "Width", "Status", "Reason"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random.Generator) -> CampaignTables:
+    folder = root / "campaign"
+    before, after = _profiles(rng, batch_effect=3.0), _profiles(rng, batch_effect=0.0)
+    nodes, edges = _network(rng)
+    paths = {
+        "selected.parquet": before,
+        "sphering.parquet": after,
+        "scores.parquet": _scores(),
+        "enrichment.parquet": _enrichment(),
+        "batches.parquet": _batches(),
+        "edges.parquet": edges,
+        "nodes.parquet": nodes,
+        "selection.parquet": pd.DataFrame(
+            {"Feature": ["a", "b", "c"], "Kept": [True, False, False], "Reason": ["", "correlated above 0.9", "NaN"]}
+        ),
+        "dropped.parquet": pd.DataFrame(
+            {"Step": ["aggregate"] * 2, "Row": ["BR001 G10", "BR002 G10"], "Reason": ["no cells"] * 2}
+        ),
+        "curves.parquet": pd.DataFrame(
+            {
+                "epoch": range(10),
+                "learning_rate": 0.001,
+                "train_loss": np.geomspace(2, 0.6, 10),
+                "train_accuracy": np.linspace(0.1, 0.8, 10),
+                "validation_loss": [np.nan] * 5 + [1.4] * 5,
+                "validation_accuracy": np.linspace(0.1, 0.4, 10),
+            }
+        ),
+    }
+    for name, table in paths.items():
+        write_table(table, folder / name, {"stage": name.split(".")[0], "algorithm": 1, "parameters": {"seed": 0}})
+    return CampaignTables(
+        scores=[folder / "scores.parquet"],
+        enrichment=[folder / "enrichment.parquet"],
+        batches=[folder / "batches.parquet"],
+        edges=folder / "edges.parquet",
+        nodes=folder / "nodes.parquet",
+        profiles={
+            "classical, uncorrected": folder / "selected.parquet",
+            "classical, sphering": folder / "sphering.parquet",
+        },
+        qc_wells=qc_wells,
+        qc_fields=qc_fields,
+        selection={"classical": folder / "selection.parquet"},
+        dropped=[folder / "dropped.parquet"],
+        curves={"deep": folder / "curves.parquet"},
+    )
+
+
+def _profiles(rng: np.random.Generator, batch_effect: float) -> pd.DataFrame:
+    wells = pd.concat([platemap(plate) for plate in PLATES], ignore_index=True)
+    moas = {moa: rng.normal(0, 3, 30) for moa in sorted(wells[MOA].unique())}
+    values = np.stack([moas[moa] if moa else np.zeros(30) for moa in wells[MOA]]) + rng.normal(0, 1, (len(wells), 30))
+    values[:, :15] += batch_effect * (wells[BATCH] == "week 2").to_numpy()[:, None]
+    wells[CELL_COUNT] = rng.poisson(150, len(wells))
+    features = pd.DataFrame(values, columns=[f"Cells_AreaShape_F{place}" for place in range(30)])
+    return pd.concat([wells, features], axis=1)
+
+
+def _network(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    names = list(COMPOUNDS)
+    pairs = [(0, 3), (1, 4), (2, 5), (0, 6), (3, 7)]
+    edges = pd.DataFrame(
+        {
+            "Source": [names[first] for first, _ in pairs],
+            "Target": [names[second] for _, second in pairs],
+            "Similarity": [0.91, 0.85, 0.8, 0.5, 0.4],
+            "PValue": [0.001] * 5,
+            "QValue": [0.004] * 5,
+            "SharedMOA": [True, True, True, False, False],
+        }
+    )
+    place = rng.normal(0, 1, (8, 2))
+    nodes = pd.DataFrame(
+        {
+            PERTURBATION: names,
+            MOA: list(COMPOUNDS.values()),
+            CELL_COUNT: 150.0,
+            "Degree": [2, 1, 1, 2, 1, 1, 1, 1],
+            "Community": [0, 1, 2, 0, 1, 2, 0, 0],
+            "X": place[:, 0],
+            "Y": place[:, 1],
+        }
+    )
+    return nodes, edges
+
+
+def _scores() -> pd.DataFrame:
+    nan = np.nan
+    rows = []
+    for features, correction, moa in (
+        ("classical", "none", 0.41),
+        ("classical", "sphering", 0.637),
+        ("deep", "none", 0.5),
+    ):
+        variant = [features, correction]
+        rows += [
+            [*variant, "map_moa", moa, moa - 0.1, moa + 0.1, 6, 8, "", 0.002, ""],
+            [*variant, "map_moa", 0.3, nan, nan, 6, 8, "cell_count", 0.001, ""],
+            [*variant, "map_moa", 0.33, nan, nan, 6, 8, "position", 0.31, ""],
+            [*variant, "map_moa", 0.28, nan, nan, 6, 8, "shuffled", 0.001, ""],
+            [*variant, "enrichment@1", nan, nan, nan, 0, 8, "", nan, NOTE],
+            [*variant, "nsc", 0.8, 0.6, 0.9, 18, 24, "", nan, ""],
+            [*variant, "nscb", nan, nan, nan, 0, 24, "", nan, "every mechanism was seen in one batch only"],
+            [
+                *variant,
+                "map_replicate",
+                0.92,
+                0.9,
+                0.95,
+                24,
+                24,
+                "",
+                0.001,
+                "position and perturbation are inseparable",
+            ],
+        ]
+    names = [
+        "Features",
+        "Correction",
+        "Metric",
+        "Value",
+        "Low",
+        "High",
+        "Evaluated",
+        "Total",
+        "Baseline",
+        "PValue",
+        "Note",
+    ]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _enrichment() -> pd.DataFrame:
+    rows = []
+    for features, correction, height in (
+        ("classical", "none", 5),
+        ("classical", "sphering", 9),
+        ("deep", "sphering", 14),
+    ):
+        for baseline, factor in (("", 1.0), ("cell_count", 0.3), ("shuffled", 1 / height)):
+            for share in (0.5, 1, 2, 5, 10):
+                odds = max(height * factor / share**0.4, 0.9)
+                missing = features == "deep" and share == 0.5
+                values = [np.nan] * 4 if missing else [odds, odds / 2, odds * 2, 0.001]
+                rows.append([features, correction, baseline, share, *values])
+    return pd.DataFrame(
+        rows, columns=["Features", "Correction", "Baseline", "Share", "OddsRatio", "Low", "High", "PValue"]
+    )
+
+
+def _batches() -> pd.DataFrame:
+    rows = [
+        ["classical", "none", "silhouette_batch", 0.412, 0.4, 0.45, "lower", ""],
+        ["classical", "sphering", "silhouette_batch", 0.021, 0.0, 0.05, "lower", ""],
+        ["classical", "none", "probe_plate", 0.99, 0.9, 1.0, "lower", ""],
+        ["classical", "sphering", "probe_plate", np.nan, np.nan, np.nan, "lower", "two plates are too few"],
+        ["classical", "none", "ilisi", 1.1, np.nan, np.nan, "higher", ""],
+        ["classical", "sphering", "ilisi", 1.05, np.nan, np.nan, "higher", ""],
+    ]
+    return pd.DataFrame(rows, columns=["Features", "Correction", "Metric", "Value", "Low", "High", "Better", "Note"])

@@ -1,0 +1,57 @@
+"""Intervals and tests of a score, from the values of its items."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from platewise.evaluation.items import Items
+
+
+def bootstrap_interval(items: Items, resamples: int, rng: np.random.Generator) -> tuple[float, float]:
+    """Return the 95 % percentile interval of the mean, perturbations resampled with all their items.
+
+    NaN with fewer than two perturbations.
+    """
+    sums, counts = _by_cluster(items.values, items.clusters)
+    if len(sums) < 2:
+        return float("nan"), float("nan")
+    weights = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=resamples)
+    means = (weights @ sums) / (weights @ counts)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def paired_p(score: Items, baseline: Items, permutations: int, rng: np.random.Generator) -> float:
+    """Test whether a score is larger than a baseline's on the same items.
+
+    For every perturbation the two are exchanged or not, at random (a sign flip of its summed difference): p is the share
+    of such exchanges, the real one included, that give at least the real mean difference. One-sided. NaN when no item
+    has both values.
+    """
+    difference = score.values - baseline.values
+    sums, _ = _by_cluster(difference, score.clusters)
+    if len(sums) == 0:
+        return float("nan")
+    observed = sums.sum()
+    flips = rng.integers(0, 2, size=(permutations, len(sums)), dtype=np.int8) * 2 - 1
+    # Differences are sums of few fractions: equal totals must count as equal despite rounding.
+    reached = (flips @ sums >= observed - 1e-9).sum()
+    return float((reached + 1) / (permutations + 1))
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """Return Benjamini-Hochberg q-values; NaN stays NaN and is not counted."""
+    from scipy.stats import false_discovery_control
+
+    q = np.full(len(p), np.nan)
+    known = np.isfinite(p)
+    if known.any():
+        q[known] = false_discovery_control(p[known], method="bh")
+    return q
+
+
+def _by_cluster(values: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    known = np.isfinite(values)
+    names, index = np.unique(clusters[known], return_inverse=True)
+    sums = np.bincount(index, weights=values[known], minlength=len(names))
+    return sums, np.bincount(index, minlength=len(names))

@@ -1,0 +1,44 @@
+"""What a metric gives: one value an item, from which scores, intervals and tests follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from platewise.errors import PlatewiseError
+
+
+class CannotScoreError(PlatewiseError):
+    """A metric cannot be computed on this campaign; the message says why, in words for the report."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """The values of a metric.
+
+    Attributes
+    ----------
+    values
+        One value an item (perturbation or treatment), NaN where it cannot be scored, ``(items,)``.
+    clusters
+        Perturbation of each item, from 0, ``(items,)``: items of one perturbation are resampled together.
+    statistic
+        The score where it is not the mean of the values (an odds ratio).
+    """
+
+    values: np.ndarray
+    clusters: np.ndarray
+    statistic: float | None = None
+
+    @property
+    def evaluated(self) -> int:
+        """Number of items with a value."""
+        return int(np.isfinite(self.values).sum())
+
+    @property
+    def score(self) -> float:
+        """The score: the statistic, or the mean of the values."""
+        if self.statistic is not None:
+            return self.statistic
+        return float(np.nanmean(self.values)) if self.evaluated else float("nan")

@@ -1,0 +1,136 @@
+"""The items that metrics compare (wells, treatments, perturbations), with what the baselines know of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from platewise.columns import BATCH, CELL_COUNT, DOSE, MOA, PERTURBATION, PLATE, WELL
+from platewise.config.network import NetworkConfig
+from platewise.evaluation.similarity import ClosePosition, CloseNumber, Cosine, Similarity
+from platewise.network.nodes import build_nodes, split_annotation
+from platewise.plan.wells import parse_well
+from platewise.profiles.frame import is_negcon, split_profiles, treatment_codes
+
+CELL_COUNT_BASELINE = "cell_count"
+POSITION_BASELINE = "position"
+SHUFFLED_BASELINE = "shuffled"
+BASELINES = (CELL_COUNT_BASELINE, POSITION_BASELINE, SHUFFLED_BASELINE)
+# The score itself, among its baselines.
+SCORE = ""
+
+
+@dataclass(frozen=True)
+class Level:
+    """Items of one kind.
+
+    Attributes
+    ----------
+    metadata
+        A row an item.
+    values
+        Profiles, ``(items, features)``.
+    wells
+        Item of each well of the campaign, -1 for none, ``(wells,)``.
+    places
+        Row and column of each well of the campaign, ``(wells, 2)``.
+    """
+
+    metadata: pd.DataFrame
+    values: np.ndarray
+    wells: np.ndarray
+    places: np.ndarray
+
+    def keep(self, chosen: np.ndarray) -> Level:
+        """Return the level with some of its items, bool ``(items,)``, numbered anew."""
+        number = np.full(len(chosen) + 1, -1)
+        number[:-1][chosen] = np.arange(chosen.sum())
+        return Level(
+            self.metadata[chosen].reset_index(drop=True), self.values[chosen], number[self.wells], self.places
+        )
+
+    def similarities(self) -> dict[str, Similarity | str]:
+        """Return the score's similarity (under ``""``) and those of the baselines, or why there is none."""
+        used = self.wells >= 0
+        counts = self.metadata[CELL_COUNT].to_numpy(dtype=np.float64)
+        return {
+            SCORE: Cosine(self.values),
+            CELL_COUNT_BASELINE: CloseNumber(counts) if np.isfinite(counts).all() else "no cell counts in the profiles",
+            POSITION_BASELINE: ClosePosition(self.wells[used], self.places[used]),
+        }
+
+    def clusters(self) -> np.ndarray:
+        """Return the perturbation of each item, numbered by name, ``(items,)``."""
+        return np.unique(self.metadata[PERTURBATION].to_numpy(dtype=str), return_inverse=True)[1].ravel()
+
+    def annotated(self) -> Level:
+        """Return the items that have an annotation."""
+        return self.keep(np.array([bool(split_annotation(moa)) for moa in self.metadata[MOA]], dtype=bool))
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """All three levels of one campaign after one correction.
+
+    Attributes
+    ----------
+    wells
+        All wells, controls included.
+    controls
+        Which of them are negative controls, bool ``(wells,)``.
+    treatments, perturbations
+        Without negative controls; the perturbations are the nodes of the network.
+    """
+
+    wells: Level
+    controls: np.ndarray
+    treatments: Level
+    perturbations: Level
+
+
+def read_levels(wells: pd.DataFrame, consensus: pd.DataFrame, network: NetworkConfig) -> Campaign:
+    """Take the tables of levels 4c and 5 apart; doses are joined as in the network."""
+    metadata, values, _ = split_profiles(wells)
+    places = np.array([parse_well(well) for well in metadata[WELL]]).reshape(-1, 2)
+    controls = is_negcon(metadata)
+    well_level = Level(metadata, values, np.arange(len(metadata)), places)
+
+    treatment_metadata, treatment_values, _ = split_profiles(consensus)
+    row_of_well = _consensus_rows(metadata, treatment_metadata)
+    everything = Level(treatment_metadata, treatment_values, row_of_well, places)
+
+    nodes = build_nodes(consensus, network.model_copy(update={"include_negcon": False}))
+    node_of_row = np.append(nodes.members, -1)
+    perturbations = Level(nodes.metadata, nodes.values, node_of_row[row_of_well], places)
+    return Campaign(well_level, controls, everything.keep(~is_negcon(treatment_metadata)), perturbations)
+
+
+def describe(campaign: Campaign) -> dict[str, str]:
+    """Return what the layout of the campaign does not let one tell apart, in words; empty where it does.
+
+    Returns
+    -------
+    notes
+        ``position``: each treatment sits in one well position. ``batch``: each treatment lies in one of several batches.
+    """
+    metadata = campaign.wells.metadata[~campaign.controls]
+    codes, _ = treatment_codes(metadata.reset_index(drop=True))
+    notes = {"position": "", "batch": ""}
+    if len(metadata) == 0:
+        return notes
+    by_treatment = metadata.groupby(codes)
+    if (by_treatment[WELL].nunique() == 1).all() and metadata[PLATE].nunique() > 1:
+        notes["position"] = "every treatment sits in one well position: treatment and position cannot be told apart"
+    if (by_treatment[BATCH].nunique() == 1).all() and metadata[BATCH].nunique() > 1:
+        notes["batch"] = "every treatment lies in one batch: treatment and batch cannot be told apart"
+    return notes
+
+
+def _consensus_rows(wells: pd.DataFrame, treatments: pd.DataFrame) -> np.ndarray:
+    # NaN is a dose like any other here; -1 cannot be one.
+    keys = {
+        key: row for row, key in enumerate(zip(treatments[PERTURBATION], treatments[DOSE].fillna(-1.0), strict=True))
+    }
+    return np.array([keys.get(key, -1) for key in zip(wells[PERTURBATION], wells[DOSE].fillna(-1.0), strict=True)], int)

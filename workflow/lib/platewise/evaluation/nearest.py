@@ -1,0 +1,73 @@
+"""Is the nearest neighbour of a treatment of the same mechanism? (NSC and NSCB, Ljosa et al. 2013.)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from platewise.evaluation.annotations import annotation_matches
+from platewise.evaluation.items import CannotScoreError, Items
+from platewise.evaluation.similarity import Similarity
+from platewise.network.nodes import split_annotation
+
+_BLOCK = 512
+
+
+def nearest_match(similarity: Similarity, matches: np.ndarray, excluded: np.ndarray, clusters: np.ndarray) -> Items:
+    """Return 1 for each treatment whose nearest allowed neighbour shares its annotation, else 0.
+
+    Neighbours at the same similarity share the answer: the value is the share of them that match.
+
+    Parameters
+    ----------
+    similarity
+        Between treatments.
+    matches
+        Whether two share an annotation, bool ``(treatments, treatments)``.
+    excluded
+        Pairs that are not allowed, bool of the same shape.
+    clusters
+        Perturbation of each treatment, ``(treatments,)``.
+
+    Raises
+    ------
+    CannotScoreError
+        If no treatment has an allowed neighbour.
+    """
+    values = np.full(similarity.size, np.nan)
+    everything = np.arange(similarity.size)
+    for start in range(0, similarity.size, _BLOCK):
+        rows = everything[start : start + _BLOCK]
+        block = np.where(excluded[rows], -np.inf, similarity.block(rows, everything))
+        best = block.max(axis=1, keepdims=True)
+        nearest = (block == best) & np.isfinite(block)
+        counts = nearest.sum(axis=1)
+        some = counts > 0
+        values[rows[some]] = (nearest & matches[rows]).sum(axis=1)[some] / counts[some]
+    if not np.isfinite(values).any():
+        raise CannotScoreError("no treatment has a neighbour of another perturbation to compare with")
+    return Items(values, clusters)
+
+
+def same_perturbation(perturbations: Sequence[str]) -> np.ndarray:
+    """Return which pairs are of one perturbation, bool ``(treatments, treatments)``; itself included."""
+    names = np.asarray(perturbations, dtype=str)
+    return names[:, None] == names[None, :]
+
+
+def shared_batch(batches: Sequence[str]) -> np.ndarray:
+    """Return which pairs have a batch in common, bool ``(treatments, treatments)``; ``a|b`` stands for several."""
+    return annotation_matches(batches) | np.eye(len(batches), dtype=bool)
+
+
+def in_several_batches(moas: Sequence[str], batches: Sequence[str]) -> np.ndarray:
+    """Return the treatments with an annotation that was seen in two batches or more, bool ``(treatments,)``.
+
+    The others cannot have a matching neighbour outside their batch; NSCB leaves them out altogether.
+    """
+    seen: dict[str, set[str]] = {}
+    for moa, batch in zip(moas, batches, strict=True):
+        for label in split_annotation(moa):
+            seen.setdefault(label, set()).update(split_annotation(batch))
+    return np.array([any(len(seen[label]) > 1 for label in split_annotation(moa)) for moa in moas], dtype=bool)

@@ -1,0 +1,266 @@
+"""The page of a whole campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from platewise.columns import BATCH, MOA
+from platewise.config.report import ReportConfig
+from platewise.report.campaign import (
+    bad_field_rows,
+    count_campaign,
+    feature_selection,
+    losses,
+    plate_cards,
+    profile_matrix,
+)
+from platewise.report.figures import (
+    Figure,
+    curves_figure,
+    enrichment_figure,
+    network_figure,
+    projection_figure,
+)
+from platewise.report.headline import cautions, judge, screened
+from platewise.report.html import render_page, write_page
+from platewise.report.metrics import baseline_words
+from platewise.report.numbers import significant
+from platewise.report.projection import principal_components
+from platewise.report.provenance import as_yaml, sources
+from platewise.report.scores import baseline_names, batch_rows, score_groups
+from platewise.tables import read_table, read_tables
+
+# An embedding's curves may hold thousands of epochs on a long run; the page lists none of them as a table.
+_MOST_BAD_ROWS = 500
+
+
+@dataclass(frozen=True)
+class CampaignTables:
+    """The files that the page is made from. Only what the campaign has; an image-less one has no QC and no curves.
+
+    Parameters
+    ----------
+    scores, enrichment, batches
+        Tables of every features x correction.
+    edges, nodes
+        The preset's network.
+    profiles
+        Title to profile table, in the order of the panels: the uncorrected level 4b first, the preset's last. The last
+        one also gives the counts of a campaign without images.
+    qc_wells, qc_fields
+        Plate to QC table.
+    selection
+        Features to selection table (``Feature``, ``Kept``, ``Reason``).
+    dropped
+        Tables of dropped rows (``Step``, ``Row``, ``Reason``).
+    curves
+        Embedding to its table of training curves.
+    """
+
+    scores: Sequence[str | Path]
+    enrichment: Sequence[str | Path]
+    batches: Sequence[str | Path]
+    edges: str | Path
+    nodes: str | Path
+    profiles: Mapping[str, str | Path]
+    qc_wells: Mapping[str, str | Path] = field(default_factory=dict)
+    qc_fields: Mapping[str, str | Path] = field(default_factory=dict)
+    selection: Mapping[str, str | Path] = field(default_factory=dict)
+    dropped: Sequence[str | Path] = ()
+    curves: Mapping[str, str | Path] = field(default_factory=dict)
+
+    def paths(self) -> list[str | Path]:
+        """Return every file, in the order of the stages."""
+        mappings = (self.qc_fields, self.qc_wells, self.selection, self.profiles, self.curves)
+        several = [path for mapping in mappings for path in mapping.values()]
+        return [*several, *self.dropped, self.edges, self.nodes, *self.scores, *self.enrichment, *self.batches]
+
+
+def report_campaign(
+    target: str | Path,
+    *,
+    campaign: str,
+    preset: tuple[str, str],
+    tables: CampaignTables,
+    settings: ReportConfig,
+    plate_format: int | Mapping[str, int] = 384,
+    plate_pages: Mapping[str, str] | None = None,
+    rerun_command: str = "",
+    config: Mapping[str, Any] | None = None,
+    versions: Mapping[str, str] | None = None,
+) -> None:
+    """Write the page of a campaign.
+
+    Parameters
+    ----------
+    target
+        The page, ``R/report/index.html``; written whole or not at all.
+    campaign
+        Its name.
+    preset
+        (features, correction) that are judged.
+    tables
+        The files to read; nothing else is looked for.
+    settings
+        The config's section ``report``.
+    plate_format
+        Wells of the physical plates, one number or one for each plate.
+    plate_pages
+        Plate to the address of its page, relative to this one; without, ``plates/{plate}.html``.
+    rerun_command
+        What the user types after replacing bad images.
+    config
+        The whole config, shown as YAML.
+    versions
+        Name to version of platewise and of the libraries that matter.
+
+    Raises
+    ------
+    DataError
+        If a table cannot be read.
+    """
+    data = _read(tables)
+    groups = score_groups(data.scores, preset, settings.references)
+    counts = count_campaign(data.profiles[list(data.profiles)[-1]], data.all_wells(), data.all_fields())
+    pages = dict(plate_pages or {plate: f"plates/{plate}.html" for plate in data.qc_wells})
+    formats = plate_format if isinstance(plate_format, Mapping) else dict.fromkeys(data.qc_wells, plate_format)
+    cards, most_cells = plate_cards(data.qc_wells, data.qc_fields, formats, pages) if data.qc_wells else ([], 0.0)
+    bad = bad_field_rows(data.qc_fields, pages)
+    corrections = _corrections(data.batches, preset[1])
+    page = render_page(
+        "campaign.html.j2",
+        figures=_figures(data, preset, settings),
+        campaign=campaign,
+        page_title=settings.title or f"Campaign {campaign}",
+        preset=preset,
+        counts=counts,
+        screened=screened(counts),
+        verdict=judge(groups, settings.headline_metrics),
+        cautions=cautions(groups, counts),
+        groups=groups,
+        baselines=[baseline_words(name) for name in baseline_names(data.scores)],
+        enrichment_rows=_enrichment_rows(data.enrichment, preset),
+        enrichment_drawn=_drawn(data.enrichment),
+        network=_network_words(data.nodes, data.edges, settings.max_nodes),
+        panels=list(data.profiles),
+        corrections=corrections,
+        batch_rows=batch_rows(data.batches, corrections),
+        cards=cards,
+        most_cells=significant(most_cells),
+        bad_fields=bad[:_MOST_BAD_ROWS],
+        bad_more=max(len(bad) - _MOST_BAD_ROWS, 0),
+        rerun_command=rerun_command,
+        losses=losses(tables.dropped),
+        selections=[feature_selection(name, read_table(path)) for name, path in tables.selection.items()],
+        curves=list(data.curves),
+        sources=sources(tables.paths(), Path(target).parent.parent),
+        versions=dict(versions or {}),
+        config=as_yaml(config) if config else "",
+    )
+    write_page(page, target)
+
+
+@dataclass(frozen=True)
+class _Data:
+    scores: pd.DataFrame
+    enrichment: pd.DataFrame
+    batches: pd.DataFrame
+    edges: pd.DataFrame
+    nodes: pd.DataFrame
+    profiles: dict[str, pd.DataFrame]
+    qc_wells: dict[str, pd.DataFrame]
+    qc_fields: dict[str, pd.DataFrame]
+    curves: dict[str, pd.DataFrame]
+
+    def all_wells(self) -> pd.DataFrame | None:
+        return pd.concat(self.qc_wells.values(), ignore_index=True) if self.qc_wells else None
+
+    def all_fields(self) -> pd.DataFrame | None:
+        return pd.concat(self.qc_fields.values(), ignore_index=True) if self.qc_fields else None
+
+
+def _read(tables: CampaignTables) -> _Data:
+    scores, enrichment, batches = (
+        _words_filled(read_tables(paths)) for paths in (tables.scores, tables.enrichment, tables.batches)
+    )
+    return _Data(
+        scores,
+        enrichment,
+        batches,
+        read_table(tables.edges),
+        _words_filled(read_table(tables.nodes)),
+        *(
+            {name: read_table(path) for name, path in mapping.items()}
+            for mapping in (tables.profiles, tables.qc_wells, tables.qc_fields, tables.curves)
+        ),
+    )
+
+
+def _words_filled(table: pd.DataFrame) -> pd.DataFrame:
+    """Replace missing text by the empty text: Parquet keeps them apart, the page does not."""
+    words = [name for name in ("Baseline", "Note", MOA) if name in table]
+    return table.assign(**{name: table[name].fillna("").astype(str) for name in words})
+
+
+def _figures(data: _Data, preset: tuple[str, str], settings: ReportConfig) -> dict[str, Figure]:
+    figures = {"figure-network": network_figure(data.nodes, data.edges, settings.max_nodes)}
+    if _drawn(data.enrichment):
+        figures["figure-enrichment"] = enrichment_figure(data.enrichment, preset)
+    panels = {title: (table, *principal_components(profile_matrix(table))) for title, table in data.profiles.items()}
+    figures["figure-batches"] = projection_figure(panels, BATCH, shape_controls=False)
+    figures["figure-mechanisms"] = projection_figure(panels, MOA, shape_controls=True)
+    for place, (model, curves) in enumerate(data.curves.items()):
+        figures[f"figure-curves-{place}"] = curves_figure(curves, model)
+    return figures
+
+
+def _drawn(enrichment: pd.DataFrame) -> bool:
+    return bool(np.isfinite(enrichment["OddsRatio"].to_numpy(float)).any())
+
+
+def _enrichment_rows(enrichment: pd.DataFrame, preset: tuple[str, str]) -> list[dict[str, Any]]:
+    """Rows of the curve's table: the preset and its baselines first, then the others."""
+    own = (enrichment["Features"] == preset[0]) & (enrichment["Correction"] == preset[1])
+    table = pd.concat([enrichment[own], enrichment[~own]])
+    return [
+        {
+            "features": row["Features"],
+            "correction": row["Correction"],
+            "of": baseline_words(row["Baseline"]) if row["Baseline"] else "profiles",
+            "share": significant(row["Share"]),
+            "odds": significant(row["OddsRatio"]),
+            "interval": _between(row["Low"], row["High"]),
+            "p": row["PValue"],
+        }
+        for row in table.to_dict("records")
+    ]
+
+
+def _between(low: float, high: float) -> str:
+    return f"{significant(low)} to {significant(high)}" if np.isfinite(low) and np.isfinite(high) else "not computed"
+
+
+def _network_words(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> dict[str, Any]:
+    shared = int(edges["SharedMOA"].astype(bool).sum())
+    best = edges.sort_values(["Similarity", "Source", "Target"], ascending=[False, True, True]).head(25)
+    return {
+        "nodes": len(nodes),
+        "edges": len(edges),
+        "shared": shared,
+        "alone": int((nodes["Degree"] == 0).sum()),
+        "communities": int(nodes["Community"].nunique()),
+        "drawn": min(len(nodes), max_nodes),
+        "best": best.to_dict("records"),
+    }
+
+
+def _corrections(batches: pd.DataFrame, preset: str) -> list[str]:
+    """No correction first, the preset second, then the others."""
+    found = list(dict.fromkeys(batches["Correction"]))
+    return sorted(found, key=lambda name: (name != "none", name != preset, found.index(name)))

@@ -1,0 +1,54 @@
+# Whether the network connects what is known to be alike, and what batches still tell.
+# Needs: profiles and consensus profiles. Makes: scores beside their baselines, enrichment curves, batch metrics.
+
+
+rule evaluate_network:
+    """Score the profiles by their replicates and annotations, each score beside its baselines."""
+    input:
+        profiles="<campaign>/profiles/{features}.{correction}.parquet",
+        consensus="<campaign>/profiles/{features}.{correction}.consensus.parquet",
+    output:
+        scores="<campaign>/evaluation/{features}.{correction}.scores.parquet",
+        enrichment="<campaign>/evaluation/{features}.{correction}.enrichment.parquet",
+    log:
+        "<logs>/evaluate_network/{features}.{correction}.log",
+    benchmark:
+        "<benchmarks>/evaluate_network/{features}.{correction}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        evaluation=lookup("evaluation", within=config),
+        network=lookup("network", within=config),
+        consensus=lookup("profiles/consensus", within=config),
+        seed=lookup("seed", within=config),
+        algorithm=ALGORITHMS["evaluation"],
+    script:
+        "../scripts/evaluate_network.py"
+
+
+rule score_batches:
+    """Measure how well batches can be told apart, and beside it how well perturbations can."""
+    input:
+        "<campaign>/profiles/{features}.{correction}.parquet",
+    output:
+        "<campaign>/evaluation/{features}.{correction}.batches.parquet",
+    log:
+        "<logs>/score_batches/{features}.{correction}.log",
+    benchmark:
+        "<benchmarks>/score_batches/{features}.{correction}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        evaluation=lookup("evaluation", within=config),
+        seed=lookup("seed", within=config),
+        algorithm=ALGORITHMS["evaluation"],
+    script:
+        "../scripts/score_batches.py"

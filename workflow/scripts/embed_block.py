@@ -1,0 +1,36 @@
+"""Compute the learned features of one block."""
+
+from pathlib import Path
+
+from platewise.config.base import parse_section
+from platewise.config.crops import CropsConfig
+from platewise.crop_task import cut_block
+from platewise.crops import read_crops
+from platewise.device import gpu_allotted
+from platewise.embedding.task import embed_block
+from platewise.jobs import log_to
+
+log_to(snakemake.log[0])
+channels = list(snakemake.params.channels)
+if "crops" in snakemake.input.keys():
+    pieces = read_crops(snakemake.input.crops).labelled_pieces()
+else:
+    pieces = cut_block(
+        manifest=Path(snakemake.input.manifest),
+        inventory=Path(snakemake.input.inventory),
+        illumination=Path(snakemake.input.illumination),
+        store=Path(snakemake.input.store).parent,
+        channels=channels,
+        config=parse_section(CropsConfig, snakemake.params.crops),
+    )
+embed_block(
+    pieces,
+    channels,
+    model_dir=Path(snakemake.input.weights).parent,
+    out_path=snakemake.output[0],
+    plate=snakemake.wildcards.plate,
+    device=snakemake.params.device,
+    allotted=gpu_allotted(snakemake.resources.get("gpu", 0)),
+    batch=snakemake.params.batch,
+    plate_crops=snakemake.input.plate_crops,
+)

@@ -1,0 +1,26 @@
+"""Segment the fields of one block."""
+
+from pathlib import Path
+
+from platewise.config.base import parse_section
+from platewise.config.qc import QcConfig
+from platewise.config.segmentation import SegmentationConfig
+from platewise.config.store import StoreConfig
+from platewise.segmentation.task import SegmentSettings, segment_block
+from platewise.jobs import log_to
+
+log_to(snakemake.log[0])
+segment_block(
+    inventory=Path(snakemake.input.inventory),
+    illumination=Path(snakemake.input.illumination),
+    store=Path(snakemake.input.store).parent,
+    manifest=Path(snakemake.output.manifest),
+    plate=snakemake.wildcards.plate,
+    settings=SegmentSettings(
+        channels=list(snakemake.params.channels),
+        pixel_size=snakemake.params.pixel_size,
+        segmentation=parse_section(SegmentationConfig, snakemake.params.segmentation),
+        store=parse_section(StoreConfig, snakemake.params.store),
+        qc=parse_section(QcConfig, snakemake.params.qc),
+    ),
+)

@@ -1,0 +1,14 @@
+"""Choose the features of the campaign."""
+
+from platewise.config.base import parse_section
+from platewise.config.profiles import SelectConfig
+from platewise.profiles.select import run_select_features
+from platewise.jobs import log_to
+
+log_to(snakemake.log[0])
+run_select_features(
+    snakemake.input,
+    snakemake.output.profiles,
+    snakemake.output.selection,
+    parse_section(SelectConfig, snakemake.params.select),
+)

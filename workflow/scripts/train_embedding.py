@@ -1,0 +1,30 @@
+"""Train one embedding of the campaign."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from platewise.config.base import parse_section
+from platewise.config.embedding import EmbeddingConfig
+from platewise.config.metadata import MetadataConfig
+from platewise.device import gpu_allotted
+from platewise.embedding.task import train_embedding
+from platewise.plan.frame import treatments_frame
+from platewise.plan.plates import PlateRow, read_plate
+from platewise.jobs import log_to
+
+log_to(snakemake.log[0])
+metadata = parse_section(MetadataConfig, snakemake.params.metadata)
+plates = [read_plate(PlateRow.from_param(row), metadata) for row in snakemake.params.plates]
+stores: dict[str, list[str]] = {plate.row.plate: [] for plate in plates}
+for path in snakemake.input.crops:
+    stores[Path(path).parents[1].name].append(path)
+train_embedding(
+    stores=stores,
+    wells=pd.concat([treatments_frame(plate) for plate in plates], ignore_index=True),
+    config=parse_section(EmbeddingConfig, snakemake.params.embedding),
+    out_dir=Path(snakemake.output.weights).parent,
+    seed=snakemake.params.seed,
+    device=snakemake.params.device,
+    allotted=gpu_allotted(snakemake.resources.get("gpu", 0)),
+)
