@@ -1,5 +1,6 @@
 import logging
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -63,17 +64,17 @@ def test_a_sound_plate_has_a_row_for_each_field_and_channel(plate):
     assert bad_rows(tables) == []
 
 
-def replace_by_index(plate):
-    """Turn the plate's file names into an index, which can name one file twice or a file that is not there."""
-    images = []
-    for path in sorted(plate.glob("*.tiff")):
-        row, column, field, channel = (int(path.name[at : at + 2]) for at in (1, 4, 7)), None, None, path.name[15]
-        row, column, field = row
-        images.append(
-            f"<Image><URL>{path.name}</URL><Row>{row}</Row><Col>{column}</Col><FieldID>{field}</FieldID>"
-            f"<ChannelID>{channel}</ChannelID><State>Ok</State></Image>"
+def index_entries(plate):
+    """Return the plate's files as an index's entries: an index can name one image twice, or a file not there."""
+    name = re.compile(r"r(\d+)c(\d+)f(\d+)p01-ch(\d)")
+    keys = ("Row", "Col", "FieldID", "ChannelID")
+    entries = []
+    for path in sorted(plate.glob("r*.tiff")):
+        numbers = "".join(
+            f"<{key}>{text}</{key}>" for key, text in zip(keys, name.match(path.name).groups(), strict=True)
         )
-    return images
+        entries.append(f"<Image><URL>{path.name}</URL>{numbers}<State>Ok</State></Image>")
+    return entries
 
 
 def write_index(plate, images):
@@ -85,20 +86,20 @@ def spoil_missing(plate, path):
 
 
 def spoil_gone(plate, path):
-    write_index(plate, replace_by_index(plate))
+    write_index(plate, index_entries(plate))
     path.unlink()
 
 
 def spoil_duplicate(plate, path):
     other = plate / "copy.tiff"
     other.write_bytes(path.read_bytes())
-    images = replace_by_index(plate)
+    images = index_entries(plate)
     twin = next(image for image in images if path.name in image).replace(path.name, other.name)
     write_index(plate, [*images, twin])
 
 
 def spoil_failed(plate, path):
-    images = replace_by_index(plate)
+    images = index_entries(plate)
     write_index(plate, [image.replace("Ok", "Aborted") if path.name in image else image for image in images])
 
 

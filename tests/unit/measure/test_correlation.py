@@ -26,6 +26,12 @@ def test_names_hold_both_orders_where_they_differ():
     ]
 
 
+def test_equal_values_share_a_rank():
+    values = np.array([5, 1, 3, 3, -2, 5], np.float32)
+    assert correlation.dense_ranks(values).tolist() == [3, 1, 2, 2, 0, 3]
+    assert correlation.dense_ranks(values[:0]).tolist() == []
+
+
 def test_four_pixels_by_hand(compartment_of):
     found = measured(compartment_of([[1, 1, 1, 1]], [[1, 10, 20, 5]], [[8, 1, 20, 10]]), ["A", "B"])
     # Thresholds are 3 in both; in both lie only the last two pixels: (20, 20) and (5, 10).

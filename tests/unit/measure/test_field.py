@@ -129,3 +129,19 @@ def test_a_fixed_range_must_name_every_channel():
     config = MeasureConfig(groups=(TextureGroup(range=FixedRange(ranges={"DNA": (0, 100)})),))
     with pytest.raises(ConfigError, match="no range for ER"):
         measure_field(*field(), CHANNELS, config)
+
+
+@pytest.mark.filterwarnings("error")
+def test_tiny_fields_of_any_kind_are_measured_without_a_warning():
+    """Lines, single pixels, scattered pieces, a filled image; zero, saturated and negative pixels."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        shape = rng.integers(1, 12, 2)
+        cells = rng.integers(0, 4, shape).astype(np.int32)
+        nuclei = np.where(rng.random(shape) < 0.4, cells, 0).astype(np.int32)
+        image = rng.choice([0, 1, 5, 65535, -3], (2, *shape)).astype(np.float32)
+        table = measure_field(image, {"nuclei": nuclei, "cells": cells}, CHANNELS, CONFIG)
+        assert table["Metadata_ObjectNumber"].tolist() == np.unique(cells[cells > 0]).tolist()
+        areas = np.bincount(cells.ravel(), minlength=4)[table["Metadata_ObjectNumber"]]
+        assert table["Cells_AreaShape_Area"].tolist() == areas.tolist()
+        assert not np.isinf(table.to_numpy(float)).any()

@@ -46,15 +46,7 @@ CELLPROFILER = MeasureConfig(
 AREA_SHAPES = area_shape.names([], AreaShapeGroup())
 # Measured by CellProfiler and left out by us: positions of boxes, names of neighbours, z of a flat image, what does not
 # depend on the neighbour distance a second time, and (not written yet) granularity.
-LEFT_OUT = (
-    "BoundingBoxM",
-    "ObjectNumber",
-    "Object_Number",
-    "_Z_",
-    "tDistance_10",
-    "dDistance_10",
-    "BetweenNeighbors_10",
-)
+LEFT_OUT = ("BoundingBoxM", "ObjectNumber", "Object_Number", "_Z_", "ClosestDistance_10", "BetweenNeighbors_10")
 LEFT_OUT += ("Granularity",)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-
 from platewise.columns import (
     BATCH,
     CELL_COUNT,
@@ -81,7 +80,7 @@ def test_each_fault_is_said_in_words():
     assert flags(fields) == {
         "B01": "1 of 2 fields bad (site 2)",
         "B02": "no usable field (all 2 bad)",
-        "B03": "few cells: 20 a field, 20% of the negative controls' median",
+        "B03": "few cells: 20 a field, 20 % of the negative controls' median",
         "B04": "out of focus (DNA site 2)",
         "B05": "saturated (DNA site 1)",
         "B06": "no cells",
@@ -104,7 +103,7 @@ def test_faults_of_one_well_are_joined():
     flag = flags(fields)["D01"]
     assert flag.split("; ") == [
         "1 of 2 fields bad (site 1)",
-        "few cells: 10 a field, 10% of the negative controls' median",
+        "few cells: 10 a field, 10 % of the negative controls' median",
         "out of focus (DNA site 2)",
     ]
 

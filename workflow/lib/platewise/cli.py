@@ -36,9 +36,8 @@ def simulate(
 ) -> None:
     """Render a campaign of Cell Painting fields with known truth. A finished one is left alone."""
     from platewise.simulate.campaign import render_campaign
-    from platewise.simulate.designs import find_design
 
-    render_campaign(find_design(design), folder, seed, workers or os.cpu_count() or 1, _show_progress)
+    render_campaign(design, folder, seed, workers or os.cpu_count() or 1, _show_progress)
 
 
 @app.command()
@@ -83,8 +82,11 @@ def _read_yaml(path: Path) -> dict[str, object]:
 
 
 def _show_progress(done: int, total: int) -> None:
-    end = "\n" if done == total else ""
-    typer.echo(f"\rrendering field {done} of {total}{end}", nl=False)
+    if sys.stdout.isatty():
+        typer.echo(f"\rrendered {done} of {total} fields", nl=done == total)
+    elif done == total or done % 25 == 0:
+        # A log file has no line to write over.
+        typer.echo(f"rendered {done} of {total} fields")
 
 
 def main() -> None:

@@ -21,17 +21,19 @@ class SpheringCorrection(Section):
     method: Literal["sphering"] = Field("sphering", description="Whitening fitted on negative controls (ZCA-cor).")
     shrinkage: float | Literal["auto"] = Field(
         "auto",
-        description="From 0 (remove all that varies among controls) to 1 (only scale). `auto` takes what best predicts the "
+        description="From 0 (remove all that varies among controls) to 1 (only scale). `auto` takes what "
+        "best predicts the "
         "controls of plates left out; no annotation is looked at.",
     )
     min_controls: int = Field(
-        24,
+        12,
         ge=3,
         description="Refused with fewer negative control wells than this: directions cannot be learned from them.",
     )
     when_refused: Literal["error", "leave"] = Field(
         "error",
-        description="With too few controls: stop with an error, or `leave` the profiles uncorrected and say so in every "
+        description="With too few controls: stop with an error, or `leave` the profiles uncorrected and say "
+        "so in every "
         "score.",
     )
 
@@ -74,7 +76,8 @@ class CorrectionConfig(Section):
     )
     preset: str = Field(
         "sphering",
-        description="The one whose network is the campaign's result. Choose it before looking at the scores: the best of "
+        description="The one whose network is the campaign's result. Choose it before looking at the scores: "
+        "the best of "
         "several by a score is chosen by that score.",
     )
 

@@ -14,7 +14,8 @@ class NetworkConfig(Section):
 
     doses: Literal["mean", "median", "highest", "strongest"] = Field(
         "mean",
-        description="How the doses of a perturbation become one node: the mean or median of their profiles, the highest "
+        description="How the doses of a perturbation become one node: the mean or median of their "
+        "profiles, the highest "
         "dose, or the one furthest from the controls.",
     )
     include_negcon: bool = Field(False, description="Show the negative controls as a node.")

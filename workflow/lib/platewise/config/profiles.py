@@ -34,7 +34,8 @@ class NormaliseConfig(Section):
     )
     prior_controls: float | Literal["auto"] = Field(
         "auto",
-        description="How strongly a plate's scale is pulled towards the campaign's: as if that many further controls had "
+        description="How strongly a plate's scale is pulled towards the campaign's: as if that many "
+        "further controls had "
         "shown the campaign's scale. 0 trusts each plate alone, .inf the campaign alone; `auto` takes what predicts "
         "held-out controls best.",
     )
@@ -58,7 +59,8 @@ class SelectConfig(Section):
         0.05,
         ge=0,
         le=1,
-        description="A feature is also dropped when its second most frequent value is rarer than this share of the most "
+        description="A feature is also dropped when its second most frequent value is rarer than this share "
+        "of the most "
         "frequent one and few values differ (`unique_cut`): then it is constant but for a few wells.",
     )
     unique_cut: float = Field(
@@ -75,7 +77,8 @@ class ConsensusConfig(Section):
 
     method: Literal["median", "mean", "modz"] = Field(
         "median",
-        description="`median` ignores an outlying replicate but wastes much of the data when there are two or three; then "
+        description="`median` ignores an outlying replicate but wastes much of the data when there are two "
+        "or three; then "
         "`mean` is better. `modz` weighs replicates by their agreement with the others.",
     )
 

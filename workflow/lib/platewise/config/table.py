@@ -43,7 +43,8 @@ class TableConfig(Section):
     features: tuple[str, ...] = Field(
         ("Nuclei_*", "Cells_*", "Cytoplasm_*", "Deep_*"),
         min_length=1,
-        description="Which columns are features, as patterns with `*`. A feature whose name does not begin with `Nuclei_`, "
+        description="Which columns are features, as patterns with `*`. A feature whose name does not "
+        "begin with `Nuclei_`, "
         "`Cells_`, `Cytoplasm_` or `Deep_` is stored as `Deep_<name>`. Location, Center and Number never are.",
     )
     exclude: tuple[str, ...] = Field((), description="Features to leave out, as patterns with `*`.")

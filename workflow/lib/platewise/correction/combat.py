@@ -27,7 +27,9 @@ def correct_by_combat(metadata: pd.DataFrame, values: np.ndarray, config: Combat
     import anndata
     import scanpy
 
-    data = anndata.AnnData(values.copy(), obs=pd.DataFrame({"batch": metadata[BATCH].to_numpy()}, dtype="category"))
+    names = [str(row) for row in range(len(metadata))]
+    obs = pd.DataFrame({"batch": metadata[BATCH].to_numpy()}, index=names, dtype="category")
+    data = anndata.AnnData(values.copy(), obs=obs)
     corrected = scanpy.pp.combat(data, key="batch", inplace=False)
     note = "ComBat equalises all wells of the batches: where batches hold different treatments it removes phenotype"
     return Corrected(np.asarray(corrected, dtype=np.float64), {"batches": len(sizes)}, note)

@@ -65,9 +65,9 @@ def correct_by_sphering(metadata: pd.DataFrame, values: np.ndarray, config: Sphe
 def fit_sphering(controls: np.ndarray, shrinkage: float) -> Sphering:
     """Fit ZCA-cor on controls.
 
-    With V the controls' variances and P their correlations, S_shrunk = V^1/2 ((1 - shrinkage) P + shrinkage I) V^1/2 and
-    W = ((1 - shrinkage) P + shrinkage I)^-1/2 V^-1/2: the inverse square root of the shrunk correlation, on standardised
-    features. A feature that is constant among controls keeps its scale.
+    With V the controls' variances and P their correlations, S_shrunk = V^1/2 ((1 - shrinkage) P + shrinkage I) V^1/2
+    and W = ((1 - shrinkage) P + shrinkage I)^-1/2 V^-1/2: the inverse square root of the shrunk correlation, on
+    standardised features. A feature that is constant among controls keeps its scale.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def _check(controls: int, plates: int, config: SpheringCorrection) -> None:
         )
     if plates < 2 and config.shrinkage == "auto":
         raise CorrectionRefusedError(
-            f"correction sphering: found negative controls on {plates} plate; expected at least 2, because the shrinkage "
-            "is chosen by plates left out. Hint: set shrinkage to a number, use the correction `none`, or set "
-            "when_refused: leave to go on with uncorrected profiles."
+            f"correction sphering: found negative controls on {plates} plate; expected at least 2, because the "
+            "shrinkage is chosen by plates left out. Hint: set shrinkage to a number, use the correction `none`, or "
+            "set when_refused: leave to go on with uncorrected profiles."
         )

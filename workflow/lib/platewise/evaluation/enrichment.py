@@ -1,4 +1,4 @@
-"""Do the strongest connections join perturbations of one annotation more often than others?"""
+"""Whether the strongest connections join perturbations of one annotation more often than others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the network connect what is known to be alike, and do replicates agree?"""
+"""Whether the network connects what is known to be alike, and whether replicates agree."""
 
 from __future__ import annotations
 
@@ -268,9 +268,7 @@ def _enrichment(campaign: Campaign, config: EvaluationConfig) -> tuple[list[Row]
             curves.append(_empty_curve(shares, baseline))
             continue
         ranked[baseline] = rank_pairs(similarity, config.seed)
-        curve = enrichment_curve(
-            ranked[baseline], matches, shares, config.permutations, config.bootstraps, config.seed
-        )
+        curve = enrichment_curve(ranked[baseline], matches, shares, config.permutations, config.bootstraps, config.seed)
         curves.append(curve.assign(Baseline=baseline))
         items = enrichment_items(ranked[baseline], matches, config.headline_share)
         point = curve[curve["Share"] == config.headline_share].iloc[0]

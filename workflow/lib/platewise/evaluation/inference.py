@@ -24,9 +24,9 @@ def bootstrap_interval(items: Items, resamples: int, rng: np.random.Generator) -
 def paired_p(score: Items, baseline: Items, permutations: int, rng: np.random.Generator) -> float:
     """Test whether a score is larger than a baseline's on the same items.
 
-    For every perturbation the two are exchanged or not, at random (a sign flip of its summed difference): p is the share
-    of such exchanges, the real one included, that give at least the real mean difference. One-sided. NaN when no item
-    has both values.
+    For every perturbation the two are exchanged or not, at random (a sign flip of its summed difference): p is the
+    share of such exchanges, the real one included, that give at least the real mean difference. One-sided. NaN when no
+    item has both values.
     """
     difference = score.values - baseline.values
     sums, _ = _by_cluster(difference, score.clusters)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from platewise.columns import BATCH, CELL_COUNT, DOSE, MOA, PERTURBATION, PLATE, WELL
 from platewise.config.network import NetworkConfig
-from platewise.evaluation.similarity import ClosePosition, CloseNumber, Cosine, Similarity
+from platewise.evaluation.similarity import CloseNumber, ClosePosition, Cosine, Similarity
 from platewise.network.nodes import build_nodes, split_annotation
 from platewise.plan.wells import parse_well
 from platewise.profiles.frame import is_negcon, split_profiles, treatment_codes
@@ -47,9 +47,7 @@ class Level:
         """Return the level with some of its items, bool ``(items,)``, numbered anew."""
         number = np.full(len(chosen) + 1, -1)
         number[:-1][chosen] = np.arange(chosen.sum())
-        return Level(
-            self.metadata[chosen].reset_index(drop=True), self.values[chosen], number[self.wells], self.places
-        )
+        return Level(self.metadata[chosen].reset_index(drop=True), self.values[chosen], number[self.wells], self.places)
 
     def similarities(self) -> dict[str, Similarity | str]:
         """Return the score's similarity (under ``""``) and those of the baselines, or why there is none."""
@@ -113,7 +111,8 @@ def describe(campaign: Campaign) -> dict[str, str]:
     Returns
     -------
     notes
-        ``position``: each treatment sits in one well position. ``batch``: each treatment lies in one of several batches.
+        ``position``: each treatment sits in one well position. ``batch``: each treatment lies in one of several
+        batches.
     """
     metadata = campaign.wells.metadata[~campaign.controls]
     codes, _ = treatment_codes(metadata.reset_index(drop=True))

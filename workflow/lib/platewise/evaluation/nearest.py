@@ -1,4 +1,4 @@
-"""Is the nearest neighbour of a treatment of the same mechanism? (NSC and NSCB, Ljosa et al. 2013.)"""
+"""Whether the nearest neighbour of a treatment has its mechanism: NSC and NSCB (Ljosa et al. 2013)."""
 
 from __future__ import annotations
 

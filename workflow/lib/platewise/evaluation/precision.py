@@ -38,8 +38,9 @@ class Precision:
 def average_precision(positives: np.ndarray, negatives: np.ndarray) -> float:
     """Return the average precision of one query.
 
-    The k-th best positive has precision k / (k + negatives above it); a negative that ties with it counts half. (copairs
-    puts ties in favour of the positives, which flatters baselines with few distinct values; without ties the two agree.)
+    The k-th best positive has precision k / (k + negatives above it); a negative that ties with it counts half.
+    (copairs puts ties in favour of the positives, which flatters baselines with few distinct values; without ties the
+    two agree.)
 
     Parameters
     ----------
@@ -54,7 +55,11 @@ def average_precision(positives: np.ndarray, negatives: np.ndarray) -> float:
 
 
 def replicate_precision(
-    similarity: Similarity, labels: np.ndarray, plates: np.ndarray, controls: np.ndarray, batches: np.ndarray | None = None
+    similarity: Similarity,
+    labels: np.ndarray,
+    plates: np.ndarray,
+    controls: np.ndarray,
+    batches: np.ndarray | None = None,
 ) -> Precision:
     """Average precision of every treated well: positives share its perturbation, negatives are controls of its plate.
 
@@ -186,8 +191,8 @@ def _random_precision(positives: int, negatives: int, size: int, rng: np.random.
     for start in range(0, size, rows):
         keys = rng.random((min(rows, size - start), total))
         # The places of the smallest keys are a random choice of places.
-        places = np.argpartition(keys, positives - 1, axis=1)[:, :positives] if positives < total else None
-        ranks = np.sort(places, axis=1) + 1 if places is not None else np.arange(1, total + 1)[None].repeat(len(keys), 0)
+        places = np.argpartition(keys, positives - 1, axis=1)[:, :positives]
+        ranks = np.sort(places, axis=1) + 1
         parts.append((np.arange(1, positives + 1) / ranks).mean(axis=1))
     return np.concatenate(parts)
 

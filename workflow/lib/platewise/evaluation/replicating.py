@@ -1,4 +1,4 @@
-"""Percent replicating: do the replicates of a treatment resemble each other more than random wells do?"""
+"""Percent replicating: whether the replicates of a treatment resemble each other more than random wells do."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.similarity import Similarity
 
 _NULL_SETS = 1000
+_MOST_WELLS = 32
 
 
 def percent_replicating(
@@ -17,8 +18,8 @@ def percent_replicating(
 ) -> Items:
     """Return 1 for each treatment that replicates, else 0; treatments with a single well have no value.
 
-    A treatment replicates when the median correlation of its wells exceeds the 95th percentile of the medians of sets of
-    as many wells, each of another treatment.
+    A treatment replicates when the median correlation of its wells exceeds the 95th percentile of the medians of sets
+    of as many wells, each of another treatment. Of a treatment with more than 32 wells, 32 evenly spaced ones count.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def percent_replicating(
         If no treatment has two wells, or there are too few treatments to draw a set of non-replicates.
     """
     count = len(clusters)
-    members = [np.flatnonzero(treatments == number) for number in range(count)]
+    members = [_at_most(np.flatnonzero(treatments == number)) for number in range(count)]
     sizes = np.array([len(wells) for wells in members])
     if not (sizes >= 2).any():
         raise CannotScoreError("no treatment has two wells to compare")
@@ -70,6 +71,10 @@ def _null_limit(
     pairs = list(combinations(range(size), 2))
     values = np.stack([similarity.pairs(wells[:, i], wells[:, j]) for i, j in pairs], axis=1)
     return float(np.percentile(np.median(values, axis=1), 95))
+
+
+def _at_most(wells: np.ndarray) -> np.ndarray:
+    return wells[np.unique(np.linspace(0, len(wells) - 1, min(len(wells), _MOST_WELLS)).round().astype(int))]
 
 
 def _median(similarity: Similarity, wells: np.ndarray) -> float:

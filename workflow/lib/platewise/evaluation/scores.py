@@ -96,7 +96,9 @@ def score_family(family: Family, config: EvaluationConfig) -> list[Row]:
 def unscored(names: Iterable[str], reason: str, total: int) -> list[Row]:
     """Return rows for metrics that cannot be computed, baselines included."""
     return [
-        row(name, NAN, (NAN, NAN), 0, total, baseline, NAN, reason) for name in names for baseline in (SCORE, *BASELINES)
+        row(name, NAN, (NAN, NAN), 0, total, baseline, NAN, reason)
+        for name in names
+        for baseline in (SCORE, *BASELINES)
     ]
 
 
@@ -135,9 +137,7 @@ def shuffled_row(
     low, high = np.quantile(values, [0.025, 0.975])
     p = paired_p(observed, mean, config.permutations, rng)
     interval = (float(low), float(high))
-    return row(
-        name, float(np.median(values)), interval, mean.evaluated, total, SHUFFLED_BASELINE, p, beaten_note(p)
-    )
+    return row(name, float(np.median(values)), interval, mean.evaluated, total, SHUFFLED_BASELINE, p, beaten_note(p))
 
 
 def beaten_note(p: float) -> str:

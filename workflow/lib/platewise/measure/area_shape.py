@@ -188,19 +188,11 @@ def _edge_length(labels, label, row, col):
                     straight += 1
                 else:
                     diagonal += 1
-    if (straight == 2 or straight == 3) and diagonal == 0:
+    if straight in (2, 3) and diagonal <= 2:
         return 1.0
-    if (straight == 2 or straight == 3) and diagonal == 1:
-        return 1.0
-    if (straight == 2 or straight == 3) and diagonal == 2:
-        return 1.0
-    if diagonal == 2 and straight == 0:
+    if (straight, diagonal) in ((0, 2), (1, 3)):
         return np.sqrt(2.0)
-    if diagonal == 3 and straight == 1:
-        return np.sqrt(2.0)
-    if diagonal == 1 and straight == 1:
-        return (1 + np.sqrt(2.0)) / 2
-    if diagonal == 2 and straight == 1:
+    if straight == 1 and diagonal in (1, 2):
         return (1 + np.sqrt(2.0)) / 2
     return 0.0
 
@@ -210,9 +202,10 @@ def _euler_number(labels, label, top, bottom, left, right):
     """Pieces minus holes, pieces joined by corners being one (Gray 1971, bit quads)."""
     one, three, diagonal = 0, 0, 0
     for row in range(top - 1, bottom + 1):
+        b, d = False, False  # the column left of the box holds nothing
         for col in range(left - 1, right + 1):
-            a, b = _own(labels, label, row, col), _own(labels, label, row, col + 1)
-            c, d = _own(labels, label, row + 1, col), _own(labels, label, row + 1, col + 1)
+            a, c = b, d
+            b, d = _own(labels, label, row, col + 1), _own(labels, label, row + 1, col + 1)
             filled = int(a) + int(b) + int(c) + int(d)
             if filled == 1:
                 one += 1

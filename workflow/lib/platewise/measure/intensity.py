@@ -9,6 +9,7 @@ An object without outline pixels (it fills the image) has NaN for the Edge featu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,13 +48,22 @@ def measure(compartment: Compartment, channels: Sequence[str], settings: Intensi
     objects = compartment.objects
     edge = inner_boundary(objects)
     tables = [
-        _measure_channel(objects.starts, objects.rows, objects.cols, values, edge) for values in compartment.values
+        _measure_channel(objects.starts, objects.rows, objects.cols, values, _ordered(objects.starts, values), edge)
+        for values in compartment.values
     ]
     return np.concatenate(tables, axis=1)
 
 
+def _ordered(starts: NDArray[np.int64], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sort the pixels within each object; numpy's vectorised sort is several times faster than numba's."""
+    out = values.copy()
+    for begin, end in pairwise(starts):
+        out[begin:end].sort()
+    return out
+
+
 @kernel
-def _measure_channel(starts, rows, cols, values, edge):
+def _measure_channel(starts, rows, cols, values, ordered, edge):
     count = len(starts) - 1
     out = np.full((count, 15), np.nan)
     for k in range(count):
@@ -62,7 +72,7 @@ def _measure_channel(starts, rows, cols, values, edge):
             continue
         own = values[begin:end]
         _moments(own, out[k, 0:5])
-        _quantiles(own, out[k, 5:9])
+        _quantiles(ordered[begin:end], out[k, 5:9])
         out[k, 9] = _mass_displacement(rows[begin:end], cols[begin:end], own, out[k, 0])
         on_edge = own[edge[begin:end]]
         if len(on_edge):
@@ -85,12 +95,28 @@ def _moments(values, out):
 
 
 @kernel
-def _quantiles(values, out):
+def _quantiles(ordered, out):
     """Lower quartile, median, upper quartile, median absolute deviation."""
-    ordered = np.sort(values)
     for i in range(3):
         out[i] = _quantile(ordered, (i + 1) / 4)
-    out[3] = _quantile(np.sort(np.abs(values - out[1])), 0.5)
+    out[3] = _quantile(_deviations(ordered, out[1]), 0.5)
+
+
+@kernel
+def _deviations(ordered, center):
+    """Distances from ``center``, ascending: a merge of the values above with those below, read backwards."""
+    out = np.empty(len(ordered), np.float64)
+    above = np.searchsorted(ordered, center)
+    below = above - 1
+    for i in range(len(out)):
+        take_above = below < 0 or (above < len(ordered) and ordered[above] - center < center - ordered[below])
+        if take_above:
+            out[i] = ordered[above] - center
+            above += 1
+        else:
+            out[i] = center - ordered[below]
+            below -= 1
+    return out
 
 
 @kernel

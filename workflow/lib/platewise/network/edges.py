@@ -64,7 +64,9 @@ def connect(
             "Similarity": similarity[keep],
             "PValue": p[keep],
             "QValue": q[keep],
-            "SharedMOA": np.array([bool(labels[i] & labels[j]) for i, j in zip(first, second, strict=True)], dtype=bool),
+            "SharedMOA": np.array(
+                [not labels[i].isdisjoint(labels[j]) for i, j in zip(first, second, strict=True)], dtype=bool
+            ),
         }
     )
 

@@ -15,7 +15,7 @@ APART, SHARED = 0, 1
 
 @dataclass(frozen=True)
 class Null:
-    """Similarities under shuffled labels, sorted, for pairs without (``APART``) and with (``SHARED``) a common plate."""
+    """Sorted similarities under shuffled labels, of pairs without (``APART``) and with (``SHARED``) a common plate."""
 
     values: tuple[np.ndarray, np.ndarray]
 

@@ -126,6 +126,9 @@ def _problem(details: dict[str, Any], source: str) -> Problem:
         return Problem(place, "an unknown key", f"one of {', '.join(known) or 'the keys in config/README.md'}", remedy)
     if details["type"] == "missing":
         return Problem(place, "no such key", "a value", "add it; config/README.md describes it")
+    if details["type"] == "union_tag_not_found":
+        tag = details["ctx"]["discriminator"].strip("'")
+        return Problem(place, "no key " + tag, f"{tag} among the keys", "add it; config/README.md lists its values")
     expected = details["msg"].removeprefix("Value error, ")
     return Problem(place, repr(details["input"])[:120], expected, "correct the value; config/README.md describes it")
 

@@ -120,7 +120,8 @@ def assemble_wells(
             lost.append(("aggregate_plate", f"{plate} {well}", reason))
     known = set(platemap[WELL])
     lost += [("aggregate_plate", f"{plate} {well}", "not on the plate map") for well in profiles if well not in known]
-    kept = platemap[[well in profiles and profiles[well].cells > 0 for well in platemap[WELL]]].reset_index(drop=True)
+    filled = [well in profiles and profiles[well].cells > 0 for well in platemap[WELL]]
+    kept = platemap[np.array(filled, dtype=bool)].reset_index(drop=True)
     kept = kept.assign(**{PLATE: plate, CELL_COUNT: [profiles[well].cells for well in kept[WELL]]})
     metadata = kept[WELL_METADATA].copy()
     metadata[FEW_CELLS] = metadata[CELL_COUNT] < config.few_cells

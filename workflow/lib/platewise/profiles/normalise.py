@@ -83,8 +83,8 @@ def fit_campaign_scale(controls: Sequence[np.ndarray], config: NormaliseConfig) 
     The weight is one number for the campaign, chosen from negative controls alone: one control at a time is held out of
     its plate, the plate's centre and scale are estimated from its other controls, the pooled scale from the other
     plates, and the number under which the held-out controls are most likely (Student t with 5 degrees of freedom, mean
-    over controls and features) is taken. At most 32 evenly spaced plates and 8 controls of each take part. With a single
-    plate there is nothing to pool and the weight is 0.
+    over controls and features) is taken. At most 32 evenly spaced plates and 8 controls of each take part. With a
+    single plate there is nothing to pool and the weight is 0.
 
     Parameters
     ----------

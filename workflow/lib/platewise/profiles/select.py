@@ -40,7 +40,8 @@ def run_select_features(normalised_paths: Sequence[str], out: str, selection_out
 def choose_features(table: pd.DataFrame, config: SelectConfig) -> pd.DataFrame:
     """Judge every feature.
 
-    In this order, each on what the steps before left: missing values, too large values, near-zero variance, correlation.
+    In this order, each on what the steps before left: missing values, too large values, near-zero variance,
+    correlation.
 
     Parameters
     ----------
@@ -104,9 +105,9 @@ def correlations(values: np.ndarray) -> np.ndarray:
 def correlated_features(matrix: np.ndarray, limit: float) -> list[tuple[int, int, float]]:
     """Choose which features to drop so that no two that are left correlate above ``limit``.
 
-    Features are taken in the order of the sum of their absolute correlations, smallest first, and each is kept unless it
-    correlates above the limit with one already kept. (pycytominer drops the later one of every pair in the same order,
-    also when the earlier one is dropped itself: this keeps more and leaves no pair either.)
+    Features are taken in the order of the sum of their absolute correlations, smallest first, and each is kept unless
+    it correlates above the limit with one already kept. (pycytominer drops the later one of every pair in the same
+    order, also when the earlier one is dropped itself: this keeps more and leaves no pair either.)
 
     Parameters
     ----------

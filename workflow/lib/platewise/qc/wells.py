@@ -152,7 +152,7 @@ def _count_words(density: float, z: float, middle: float, against: str, settings
         return "no cells"
     if not z < -settings.low_count_z:
         return ""
-    return f"few cells: {density:.3g} a field, {density / middle:.0%} of {against} median"
+    return f"few cells: {density:.3g} a field, {100 * density / middle:.0f} % of {against} median"
 
 
 def _field_words(rows: pd.DataFrame | None) -> str:

@@ -49,10 +49,8 @@ def category_marks(values: Iterable[str], limit: int = 40) -> Mapping[str, Mark]
     """Give every category a mark, in alphabetical order; beyond ``limit``, only the most frequent ones get one."""
     counts = Counter(value for value in values if value)
     kept = sorted(sorted(counts, key=lambda name: (-counts[name], name))[:limit])
+    # 8 colours and 6 shapes repeat together after 24; a shift of the shapes then gives 24 more pairs.
     return {
-        name: Mark(
-            QUALITATIVE[place % len(QUALITATIVE)],
-            SYMBOLS[(place // len(QUALITATIVE) + place) % len(SYMBOLS)],
-        )
+        name: Mark(QUALITATIVE[place % len(QUALITATIVE)], SYMBOLS[(place + place // 24) % len(SYMBOLS)])
         for place, name in enumerate(kept)
     }

@@ -15,7 +15,7 @@ from plotly.subplots import make_subplots
 from platewise.columns import BATCH, CELL_COUNT, CONTROL_TYPE, DOSE, MOA, NEGCON, PERTURBATION, PLATE, WELL
 from platewise.report.colours import NEUTRAL, QUALITATIVE, Mark, category_marks, rgb
 from platewise.report.metrics import baseline_words
-from platewise.report.numbers import dose, significant
+from platewise.report.numbers import dose, percent, significant
 
 Figure = dict[str, Any]
 NO_MECHANISM = "no known mechanism"
@@ -197,8 +197,8 @@ def projection_figure(
                 col=column,
             )
             named.add(name)
-        figure.update_xaxes(title=f"PC 1 ({explained[0]:.0%} of variance)", row=1, col=column)
-        figure.update_yaxes(title=f"PC 2 ({explained[1]:.0%})", row=1, col=column)
+        figure.update_xaxes(title=f"PC 1 ({percent(explained[0])} of variance)", row=1, col=column)
+        figure.update_yaxes(title=f"PC 2 ({percent(explained[1])})", row=1, col=column)
     return _finish(figure, 520)
 
 

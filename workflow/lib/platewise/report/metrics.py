@@ -35,10 +35,19 @@ _SCORES = {
         "ranked by similarity, perturbations of the same mechanism come near the top with a mean average precision of "
         "{value} (1 is perfect)",
     ),
+    "map_moa_significant": Metric(
+        "MOA mAP, significant",
+        "Share of perturbations whose own mechanism is found above chance (false discovery rate 0.05).",
+    ),
     "map_replicate": Metric(
         "Replicate mAP",
         "Mean average precision of finding a treatment's replicates among negative controls of the same plate: is "
         "there a phenotype at all? 1 is perfect.",
+    ),
+    "map_replicate_significant": Metric(
+        "Replicate mAP, significant",
+        "Share of treatments whose replicates are told from negative controls (false discovery rate 0.05): how many "
+        "are active.",
     ),
     "enrichment": Metric(
         "Enrichment",
@@ -80,6 +89,14 @@ _BATCHES = {
     "kbet_acceptance": Metric("kBET acceptance", "Share of neighbourhoods whose batches are mixed as in the whole."),
     "ilisi": Metric("iLISI", "How many batches a neighbourhood effectively holds.", share=False),
     "pcr_batch": Metric("PC regression by batch", "Share of the variance of profiles that batches explain."),
+    "silhouette_perturbation": Metric(
+        "Silhouette by perturbation", "How far perturbations form clusters of their own: biology that should survive."
+    ),
+    "map_replicate": Metric("Replicate mAP", "Biology that should survive: replicates found among controls."),
+    "map_replicate_across_batches": Metric(
+        "Replicate mAP across batches", "Biology that should survive: replicates of other batches found among controls."
+    ),
+    "map_moa": Metric("MOA mAP", "Biology that should survive: perturbations of one mechanism found near one another."),
     "probe_batch": Metric(
         "Batch probe", "Balanced accuracy of a linear probe that names the batch of wells it has not seen."
     ),

@@ -16,6 +16,9 @@ from platewise.simulate.shapes import Shapes
 
 CHANNELS = ("Mito", "AGP", "RNA", "ER", "DNA")
 _OVERLAP = 2.5  # px
+# Nucleoli exclude DNA. The real fields do not show it at 20x: there, spots that are bright in RNA are on the whole a
+# little brighter in DNA too (see ``nucleus RNA-DNA correlation`` in the table of ``benchmarks/compare_rendered.py``).
+_NUCLEOLAR_DNA_LOSS = 0.14
 DNA_PER_N = 4.0e6  # counts summed over a nucleus, for one N of DNA
 
 
@@ -98,7 +101,12 @@ def dna(canvas: Canvas) -> np.ndarray:
     condensed = cells.phase == MITOTIC
     clumps = canvas.of(np.where(condensed, 1.6, texture))
     chromatin = 1 + clumps * (0.15 * canvas.fine + 0.065 * canvas.grain)
-    image = dome * np.clip(chromatin, 0.25, None) * (1 - 0.14 * np.minimum(canvas.nucleoli, 1)) * (labels > 0)
+    image = (
+        dome
+        * np.clip(chromatin, 0.25, None)
+        * (1 - _NUCLEOLAR_DNA_LOSS * np.minimum(canvas.nucleoli, 1))
+        * (labels > 0)
+    )
     total = np.bincount(labels.ravel(), image.ravel(), minlength=len(cells) + 1)
     scale = DNA_PER_N * np.concatenate([[0], cells.stain_content]) / np.maximum(total, 1e-9)
     cytoplasm = 170 * canvas.thickness * canvas.body

@@ -48,6 +48,7 @@ def prepare_store(store: Path, plate: str, fields: Mapping[str, Sequence[int]]) 
         write_group(store / row, {})
     metadata = {
         "name": plate,
+        "version": OME_VERSION,
         "acquisitions": [{"id": 0}],
         "rows": [{"name": row} for row in rows],
         "columns": [{"name": column} for column in columns],

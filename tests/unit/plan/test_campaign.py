@@ -1,0 +1,124 @@
+"""A config is refused before any job runs, with everything that is wrong said at once."""
+
+import copy
+
+import pytest
+
+from platewise.errors import ConfigError
+from platewise.plan.campaign import load_campaign
+
+
+@pytest.fixture
+def raw(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "map.txt").write_text("well_position\tcompound\nA01\tDMSO\nA02\tx\nB01\ty\n")
+    sheet = "plate\tbatch\treader\timages\tplatemap\n"
+    for plate in ("P1", "P2"):
+        sheet += f"{plate}\tb1\tphenix\t{tmp_path}/images\t{tmp_path}/map.txt\n"
+    (tmp_path / "plates.tsv").write_text(sheet)
+    return {
+        "campaign": "test",
+        "plates": str(tmp_path / "plates.tsv"),
+        "plate_format": 6,
+        "metadata": {"key": "compound", "negcon": ["DMSO"]},
+        "images": {"channels": {"DNA": "ch5", "ER": "ch4", "RNA": "ch3", "AGP": "ch2", "Mito": "ch1"}},
+    }
+
+
+def changed(raw, path, value):
+    raw = copy.deepcopy(raw)
+    *parents, key = path.split(".")
+    section = raw
+    for parent in parents:
+        section = section.setdefault(parent, {})
+    if value is None:
+        section.pop(key, None)
+    else:
+        section[key] = value
+    return raw
+
+
+def refusal(raw):
+    with pytest.raises(ConfigError) as caught:
+        load_campaign(raw, "config.yaml")
+    return caught.value
+
+
+def test_a_correct_config(raw):
+    campaign = load_campaign(raw)
+    assert campaign.from_images
+    assert campaign.plate_names == ["P1", "P2"]
+    assert campaign.plates["P1"].blocks == {"A01-B03": [("A01", None), ("A02", None), ("B01", None)]}
+    assert campaign.layouts == {("A01-B03",): ["P1", "P2"]}
+    assert campaign.config.features == ["classical"]
+
+
+def test_embeddings_are_further_features(raw):
+    raw["embeddings"] = {"deep": {"kind": "weak", "train_plates": ["P1"], "validation_plates": ["P2"]}}
+    assert load_campaign(raw).config.features == ["classical", "deep"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("campain", "x", ["key campain", "an unknown key", "did you mean 'campaign'?"]),
+        ("segmentation", {"engine": "classical", "nucleus_diametre": 3}, ["nucleus_diametre", "an unknown key"]),
+        ("measure", {"nonsense": 1}, ["key measure.nonsense", "an unknown key"]),
+        ("campaign", "../x", ["key campaign", "'../x'", "pattern"]),
+        ("campaign", None, ["key campaign", "no such key", "add it"]),
+        ("seed", "many", ["key seed", "'many'", "integer"]),
+        ("device", "tpu", ["key device", "'tpu'", "'auto'", "'cpu'", "'cuda'"]),
+        ("plate_format", 95, ["key plate_format", "95", "96"]),
+        ("plates", "/nowhere/plates.tsv", ["key plates", "'/nowhere/plates.tsv'", "a file that exists"]),
+        ("plates", None, ["neither plates nor table", "one of them"]),
+        ("images", None, ["key images", "no such key", "add the section images"]),
+        ("results", "${PLATEWISE_NO_SUCH}", ["key results", "PLATEWISE_NO_SUCH to be set"]),
+        ("metadata.negcon", None, ["no negative control", "metadata.negcon"]),
+        ("metadata.table", "/nowhere.tsv", ["key metadata.table", "'/nowhere.tsv'", "a file that exists"]),
+        ("segmentation", {"nucleus_diameter": 30}, ["segmentation", "no key engine", "add it"]),
+        ("segmentation", {"engine": "magic"}, ["segmentation", "'magic'"]),
+        ("segmentation", {"engine": "classical", "nuclei_channel": "DAPI"}, ["segmentation.nuclei_channel", "'DAPI'", "DNA, ER"]),
+        ("segmentation", {"engine": "classical", "cell_channels": ["ER", "Tub"]}, ["segmentation.cell_channels", "'Tub'"]),
+        ("correction", {"preset": "best"}, ["correction", "best", "none, sphering"]),
+        ("embeddings", {"classical": {"kind": "weak"}}, ["key embeddings", "'classical'", "another name"]),
+        ("embeddings", {"Deep Net": {"kind": "weak"}}, ["embeddings", "Deep Net"]),
+        ("embeddings", {"deep": {"kind": "weak", "train_plates": ["P9"]}}, ["deep.train_plates", "'P9'", "P1, P2"]),
+        ("blocks", {"wells_per_block": 0}, ["blocks.wells_per_block", "0", "greater than or equal to 1"]),
+    ],
+)
+def test_each_mistake_is_told_with_place_value_and_remedy(raw, path, value, said):
+    message = str(refusal(changed(raw, path, value)))
+    for part in said:
+        assert part in message
+    assert "Hint:" in message
+
+
+def test_mistakes_in_config_and_sheets_are_told_together(raw, tmp_path):
+    (tmp_path / "map.txt").write_text("well_position\tcompound\nA01\tDMSO\nA01\tx\nH12\ty\n")
+    raw = changed(changed(raw, "sead", 1), "network", {"nonsense": 1})
+    message = str(refusal(raw))
+    for part in ("key sead", "network.nonsense", "A01 a second time", "'H12'"):
+        assert part in message
+
+
+def test_plates_and_table_exclude_each_other(raw):
+    message = str(refusal(raw | {"table": {"paths": ["x.parquet"]}}))
+    assert "both plates and table" in message
+
+
+def test_a_table_without_learned_features(raw, tmp_path):
+    (tmp_path / "t.csv").write_text("Metadata_Plate,Metadata_Well,Metadata_Perturbation,Cells_AreaShape_Area\nP1,A01,DMSO,1\n")
+    table = {"campaign": "t", "table": {"paths": [str(tmp_path / "t.csv")], "negcon": ["DMSO"]}}
+    campaign = load_campaign(table)
+    assert (campaign.from_images, campaign.plate_names, campaign.plates) == (False, ["P1"], {})
+    message = str(refusal(table | {"embeddings": {"deep": {"kind": "weak"}}}))
+    assert "they are learned from images" in message
+
+
+def test_planning_imports_nothing_heavy():
+    import subprocess
+    import sys
+
+    code = "import sys; sys.path.insert(0, 'workflow/lib'); import platewise.plan.campaign; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "zarr", "scanpy", "skimage", "scipy", "numba", "anndata", "plotly"} & set(loaded)

@@ -1,0 +1,174 @@
+"""Every mistake in a sheet is told with its place, the value, what is allowed and the remedy."""
+
+import math
+
+import pytest
+
+from platewise.config.blocks import BlocksConfig
+from platewise.config.metadata import AnnotationConfig, MetadataConfig
+from platewise.errors import ConfigError
+from platewise.plan.plates import PlateRow, read_plate, read_plates
+
+METADATA = MetadataConfig(key="compound", dose="dose", negcon=("DMSO",))
+
+
+@pytest.fixture
+def sheets(tmp_path):
+    """A correct campaign of one plate, as a function that writes it with changes."""
+    (tmp_path / "images").mkdir()
+
+    def write(platemap="A01\tDMSO\t\nA02\taspirin\t1.5\n", row=None, header=None):
+        (tmp_path / "map.txt").write_text("well_position\tcompound\tdose\n" + platemap)
+        cells = {"plate": "P1", "batch": "b1", "reader": "phenix", "images": f"{tmp_path}/images"}
+        cells |= {"platemap": f"{tmp_path}/map.txt"} | (row or {})
+        sheet = tmp_path / "plates.tsv"
+        sheet.write_text("\t".join(header or cells) + "\n" + "\t".join(cells.values()) + "\n")
+        return str(sheet)
+
+    return write
+
+
+def read(sheet, metadata=METADATA, blocks=BlocksConfig()):
+    problems = []
+    plates = read_plates(sheet, 96, ["phenix"], metadata, blocks, problems)
+    return plates, problems
+
+
+def only_problem(sheet, **options):
+    _, problems = read(sheet, **options)
+    assert len(problems) == 1, problems
+    return str(problems[0])
+
+
+def test_a_correct_sheet(sheets):
+    plates, problems = read(sheets())
+    assert problems == []
+    control, treated = plates["P1"].treatments
+    assert (control.well, control.perturbation, control.control_type) == ("A01", "DMSO", "negcon")
+    assert math.isnan(control.dose)
+    assert (treated.well, treated.perturbation, treated.dose, treated.control_type) == ("A02", "aspirin", 1.5, "")
+
+
+def test_a_row_goes_through_params_unchanged(sheets):
+    row = read(sheets(row={"wells": "A02 a1", "fields_per_well": "3"}))[0]["P1"].row
+    assert PlateRow.from_param(row.as_param()) == row
+    assert row.wells == ("A01", "A02")
+    assert [t.well for t in read_plate(row, METADATA).treatments] == ["A01", "A02"]
+
+
+def test_only_the_imaged_wells_are_planned(sheets):
+    plates, problems = read(sheets("A01\tDMSO\t\nA02\tx\t1\nA03\ty\t1\n", row={"wells": "A01 A03"}))
+    assert problems == []
+    assert [t.well for t in plates["P1"].treatments] == ["A01", "A03"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"platemap": "A01\tDMSO\t\nC99\tx\t1\n"}, ["row 3, column well_position", "'C99'", "A01 to H12", "plate_format"]),
+        ({"platemap": "A01\tDMSO\t\nI01\tx\t1\n"}, ["row 3, column well_position", "'I01'", "A01 to H12"]),
+        ({"platemap": "A01\tDMSO\t\nwell\tx\t1\n"}, ["row 3", "'well'", "such as A01"]),
+        ({"platemap": "A01\tDMSO\t\na1\tx\t1\n"}, ["row 3, column well_position", "A01 a second time", "each well once"]),
+        ({"platemap": "A01\tDMSO\t\nA02\tx\tlots\n"}, ["row 3, column dose", "'lots'", "a number from 0 up"]),
+        ({"platemap": "A01\tDMSO\t\nA02\tx\t-1\n"}, ["row 3, column dose", "'-1'"]),
+        ({"platemap": "A01\tDMSO\t\nA02\t\t1\n"}, ["row 3, column compound", "an empty cell", "metadata.empty"]),
+        ({"platemap": "A01\tx\t1\nA02\ty\t1\n"}, ["no negative control", "metadata.negcon"]),
+        ({"row": {"plate": "../P1"}}, ["row 2, column plate", "'../P1'", "letters, digits"]),
+        ({"row": {"batch": ""}}, ["row 2, column batch", "''"]),
+        ({"row": {"reader": "zeiss"}}, ["row 2, column reader", "'zeiss'", "phenix"]),
+        ({"row": {"images": "/nowhere/at/all"}}, ["row 2, column images", "'/nowhere/at/all'", "a folder that exists"]),
+        ({"row": {"platemap": "/nowhere.txt"}}, ["plate P1, column platemap", "'/nowhere.txt'", "a file that exists"]),
+        ({"row": {"format": "95"}}, ["row 2, column format", "'95'", "96"]),
+        ({"row": {"fields_per_well": "0"}}, ["row 2, column fields_per_well", "'0'"]),
+        ({"row": {"wells": "A01 zz"}}, ["row 2, column wells", "'zz'"]),
+        ({"row": {"wells": "A01 B07"}}, ["column wells", "B07", "map.txt lists"]),
+        ({"row": {"images": "${PLATEWISE_NO_SUCH}/x"}}, ["column images", "PLATEWISE_NO_SUCH to be set", "export"]),
+        ({"header": ["plate", "batch", "reader", "folder", "platemap"]}, ["header", "also images", "add the column"]),
+    ],
+)
+def test_each_mistake_is_told(sheets, change, said):
+    message = only_problem(sheets(**change))
+    for part in said:
+        assert part in message
+
+
+def test_a_plate_that_stands_twice(sheets, tmp_path):
+    sheet = tmp_path / sheets()
+    sheet.write_text(sheet.read_text() + sheet.read_text().splitlines()[1] + "\n")
+    assert "'P1' a second time" in only_problem(str(sheet))
+
+
+def test_a_sheet_that_is_not_there():
+    assert "a file that exists" in only_problem("/nowhere/plates.tsv")
+
+
+def test_a_sheet_without_plates(sheets, tmp_path):
+    sheet = tmp_path / sheets()
+    sheet.write_text(sheet.read_text().splitlines()[0] + "\n")
+    assert "at least one row" in only_problem(str(sheet))
+
+
+def test_all_mistakes_are_told_at_once(sheets):
+    _, problems = read(sheets("A01\tDMSO\t\nC99\tx\t1\nA02\ty\tno\n", row={"wells": ""}))
+    assert len(problems) == 2
+
+
+def test_blocks_of_fields_need_the_number_of_fields(sheets):
+    blocks = BlocksConfig(unit="field")
+    assert "fields_per_well" in only_problem(sheets(), blocks=blocks)
+    plates, problems = read(sheets(row={"fields_per_well": "2"}), blocks=blocks)
+    assert problems == []
+    assert list(plates["P1"].blocks) == ["A01-f01", "A01-f02", "A02-f01", "A02-f02"]
+    assert plates["P1"].blocks["A02-f01"] == [("A02", 1)]
+
+
+class TestCompoundTable:
+    @pytest.fixture
+    def metadata(self, tmp_path):
+        def write(rows, **options):
+            (tmp_path / "compounds.tsv").write_text("compound\tname\tmoa\tkind\n" + rows)
+            columns = {"perturbation": "name", "moa": "moa", "control_type": "kind"}
+            return MetadataConfig(key="compound", table=f"{tmp_path}/compounds.tsv", **columns, **options)
+
+        return write
+
+    def test_names_mechanisms_and_controls_come_from_it(self, sheets, metadata):
+        table = metadata("d\tDMSO\tignored\tnegcon\nx\taspirin\tCOX inhibitor\tNA\np\tpoison\ta|b\tposcon_cp\n")
+        plates, problems = read(sheets("A01\td\t\nA02\tx\t\nA03\tp\t\n"), metadata=table)
+        assert problems == []
+        found = [(t.perturbation, t.moa, t.control_type) for t in plates["P1"].treatments]
+        assert found == [("DMSO", "", "negcon"), ("aspirin", "COX inhibitor", ""), ("poison", "a|b", "poscon")]
+
+    def test_a_compound_that_it_lacks(self, sheets, metadata):
+        message = only_problem(sheets("A01\td\t\nA02\tnew\t\n"), metadata=metadata("d\tDMSO\t\tnegcon\n"))
+        for part in ("row 3, column compound", "'new'", "compounds.tsv", "add a row"):
+            assert part in message
+
+    def test_a_compound_with_two_rows_that_differ(self, sheets, metadata):
+        table = metadata("d\tDMSO\t\tnegcon\nx\ta\tm\t\nx\tb\tm\t\n")
+        assert "a second time with other values" in only_problem(sheets("A01\td\t\nA02\tx\t\n"), metadata=table)
+
+    def test_an_empty_cell_can_mean_the_solvent(self, sheets, metadata):
+        table = metadata("x\taspirin\tm\t\n", empty="DMSO", negcon=("DMSO",))
+        plates, problems = read(sheets("A01\t\t\nA02\tx\t\n"), metadata=table)
+        assert problems == []
+        assert plates["P1"].treatments[0].perturbation == "DMSO"
+        assert plates["P1"].treatments[0].control_type == "negcon"
+
+    def test_a_further_table_gives_mechanisms(self, sheets, metadata, tmp_path):
+        (tmp_path / "moa.csv").write_text("name,moa\naspirin,COX inhibitor\naspirin,analgesic\n")
+        annotations = AnnotationConfig(table=f"{tmp_path}/moa.csv", key="name", moa="moa")
+        table = metadata("d\tDMSO\t\tnegcon\nx\taspirin\t\t\n", annotations=annotations)
+        plates, problems = read(sheets("A01\td\t\nA02\tx\t\n"), metadata=table)
+        assert problems == []
+        assert plates["P1"].treatments[1].moa == "COX inhibitor|analgesic"
+
+
+def test_inside_a_job_mistakes_are_an_error(sheets, tmp_path):
+    row = read(sheets())[0]["P1"].row
+    (tmp_path / "map.txt").write_text("well_position\tcompound\tdose\n")
+    from platewise.plan import treatments
+
+    treatments._map_rows.cache_clear()
+    with pytest.raises(ConfigError, match="no negative control"):
+        read_plate(row, METADATA)

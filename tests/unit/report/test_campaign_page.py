@@ -1,0 +1,256 @@
+"""The page of a campaign says what the tables hold, and what they cannot say."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from platewise.columns import CELL_COUNT
+from platewise.errors import DataError
+from platewise.tables import read_table, write_table
+from unit.report.small_campaign import BAD_FIELD, HOSTILE, NOTE, PRESET
+
+
+def score_rows(page, metric: str) -> list[list[str]]:
+    rows = [
+        row for row in page.one("table", id="table-scores").find("tr") if row.attributes.get("data-metric") == metric
+    ]
+    return [[cell.text() for cell in row.children if not isinstance(cell, str)] for row in rows]
+
+
+def test_headline_counts_what_was_screened(campaign_page, campaign):
+    cells = sum(read_table(path)[CELL_COUNT].sum() for path in campaign.tables.qc_wells.values())
+    text = campaign_page.root.text()
+
+    assert "2 plates in 2 batches, 120 wells, 9 perturbations besides the negative controls (25 treatments" in text
+    assert f"{cells:,} cells in 239 fields of view" in text
+    assert "A mechanism of action is known for 7 of the 9 perturbations (5 mechanisms)." in text
+
+
+def test_verdict_names_the_baseline_that_is_not_beaten(campaign_page):
+    verdict = campaign_page.one("div", class_="verdict no").text()
+
+    assert "Not shown: not above well position alone" in verdict
+    assert "mean average precision of 0.637 (1 is perfect) (95 % interval 0.537 to 0.737; p = 0.002" in verdict
+    assert "With cell count alone: 0.300; the score is higher (p = 0.001)." in verdict
+    assert "With well position alone: 0.330; the score is not shown to be higher (p = 0.31)." in verdict
+
+
+def test_scores_stand_beside_baselines_preset_first(campaign_page):
+    rows = score_rows(campaign_page, "map_moa")
+
+    assert rows[0] == [
+        "classical preset",
+        "sphering",
+        "0.637 0.537 to 0.737",
+        "p = 0.002",
+        "✓ 0.300 p = 0.001",
+        "✗ 0.330 p = 0.31",
+        "✓ 0.280 p = 0.001",
+        "6 of 8",
+        "none",
+    ]
+    assert [row[0] for row in rows[1:]] == ["classical", "deep"]
+
+
+def test_a_metric_that_cannot_be_computed_shows_its_note(campaign_page):
+    row = score_rows(campaign_page, "enrichment@1")[0]
+
+    assert row[2] == "not computed"
+    assert row[-1] == NOTE
+    assert f"Enrichment, top 1 %: {NOTE}" in campaign_page.root.text()
+
+
+def test_no_cell_is_empty(campaign_page, plate_page):
+    for page in (campaign_page, plate_page):
+        cells = [cell for kind in ("td", "th") for cell in page.find(kind)]
+        assert len(cells) > 100
+        assert [cell for cell in cells if not cell.text()] == []
+
+
+def test_no_nan_reaches_the_reader(campaign_page, plate_page):
+    for page in (campaign_page, plate_page):
+        for cell in page.find("td"):
+            assert cell.text().lower() not in ("nan", "inf", "null", "<na>", "nat")
+
+
+def test_published_values_stand_with_their_metric(campaign_page):
+    (reference,) = campaign_page.find("tr", class_="reference")
+
+    assert [cell.text() for cell in reference.children if not isinstance(cell, str)][2] == "0.940"
+    assert reference.text().endswith("Ljosa 2013 & others")
+
+
+def test_enrichment_curves_carry_the_numbers(campaign_page):
+    figure = campaign_page.figures()["figure-enrichment"]
+    curves = {trace["name"]: trace for trace in figure["data"] if trace.get("name")}
+
+    assert figure["layout"]["xaxis"]["type"] == "log"
+    assert curves["classical, sphering"]["x"] == [0.5, 1, 2, 5, 10]
+    assert curves["classical, sphering"]["y"][1] == 9
+    assert curves["classical, sphering"]["visible"] is True
+    assert curves["classical, none"]["visible"] == "legendonly"
+    assert curves["deep, sphering"]["y"][0] is None
+    assert curves["cell count alone"]["line"]["dash"] == "dash"
+    bands = [trace for trace in figure["data"] if trace.get("fill") == "toself"]
+    assert len(bands) == 3
+    assert max(bands[1]["y"]) == pytest.approx(2 * 9 / 0.5**0.4, rel=1e-5)
+
+
+def test_numbers_of_the_curve_are_in_a_table(campaign_page):
+    rows = campaign_page.rows("Odds ratio by share")
+    (row,) = [
+        row
+        for row in rows
+        if row["Features"] == "classical"
+        and row["Correction"] == "sphering"
+        and row["Curve"] == "profiles"
+        and row["Share (%)"] == "1.00"
+    ]
+
+    assert (row["Odds ratio"], row["95 % interval"], row["p"]) == ("9.00", "4.50 to 18.0", "p = 0.001")
+
+
+def test_network_draws_every_node_once_and_marks_shared_mechanisms(campaign_page):
+    traces = campaign_page.figures()["figure-network"]["data"]
+    nodes = [trace for trace in traces if trace.get("hovertext")]
+    edges = {trace["name"]: len(trace["x"]) // 3 for trace in traces if trace["mode"] == "lines"}
+
+    assert sum(len(trace["x"]) for trace in nodes) == 8
+    assert edges == {"shared mechanism": 3, "other connection": 2}
+    marks = {(trace["marker"]["color"], trace["marker"]["symbol"]) for trace in nodes}
+    assert len(marks) == len(nodes)
+
+
+def test_large_networks_are_cut_and_it_is_said(write_campaign, tmp_path, campaign):
+    nodes = read_table(campaign.tables.nodes)
+    many = pd.concat([nodes.assign(Metadata_Perturbation=[f"{place}-{copy}" for place in range(8)], Degree=copy)
+                      for copy in range(5)], ignore_index=True)  # fmt: skip
+    write_table(many, tmp_path / "nodes.parquet")
+    settings = write_settings(max_nodes=10)
+    tables = dataclasses.replace(campaign.tables, nodes=tmp_path / "nodes.parquet")
+    page = write_campaign(tmp_path / "i.html", tables=tables, settings=settings)
+
+    drawn = [trace for trace in page.figures()["figure-network"]["data"] if trace.get("hovertext")]
+    assert sum(len(trace["x"]) for trace in drawn) == 10
+    assert "The 10 best connected are drawn." in page.root.text()
+
+
+def write_settings(**values):
+    from platewise.config.report import ReportConfig
+
+    return ReportConfig(**values)
+
+
+def test_embedding_separates_batches_before_and_not_after(campaign_page):
+    figure = campaign_page.figures()["figure-batches"]
+    weeks = {
+        (trace["name"], trace.get("xaxis", "x")): np.array([trace["x"], trace["y"]]).mean(axis=1)
+        for trace in figure["data"]
+    }
+    before = np.linalg.norm(weeks["week 1", "x"] - weeks["week 2", "x"])
+    after = np.linalg.norm(weeks["week 1", "x2"] - weeks["week 2", "x2"])
+
+    assert before > 4 * after
+    assert [note["text"] for note in figure["layout"]["annotations"]] == [
+        "classical, uncorrected",
+        "classical, sphering",
+    ]
+    assert sum(len(trace["x"]) for trace in figure["data"]) == 240
+
+
+def test_mechanisms_are_told_apart_by_colour_and_shape(campaign_page):
+    traces = campaign_page.figures()["figure-mechanisms"]["data"]
+    shown = [trace for trace in traces if trace["showlegend"]]
+    marks = {(trace["marker"]["color"], trace["marker"]["symbol"]) for trace in shown}
+
+    assert {trace["name"] for trace in shown} >= {"negative controls", "no known mechanism", "DNA damage"}
+    assert len(marks) == len(shown)
+
+
+def test_batch_metrics_before_and_after(campaign_page):
+    rows = {row["Metric"].split(" How")[0].split(" Balanced")[0]: row for row in campaign_page.rows("Batch metrics")}
+
+    assert rows["Silhouette by batch"]["none"] == "0.412 0.400 to 0.450"
+    assert rows["Silhouette by batch"]["sphering preset"] == "0.021 better 0.000 to 0.050"
+    assert rows["Plate probe"]["sphering preset"] == "not computed two plates are too few"
+    assert rows["iLISI"]["sphering preset"] == "1.05 worse"
+
+
+def test_plates_link_to_their_pages(campaign_page):
+    links = [link.attributes["href"] for link in campaign_page.one("div", class_="overview").find("a")]
+
+    assert links == ["plates/BR001.html", "plates/BR002.html"]
+    assert "1 field left out; 3 flagged wells" in campaign_page.root.text()
+
+
+def test_losses_are_listed(campaign_page):
+    (bad,) = campaign_page.rows("Fields left out")
+    assert (bad["Plate"], bad["Well"], bad["Site"], bad["Reason"]) == ("BR001", BAD_FIELD[0], "2", BAD_FIELD[2])
+    (loss,) = campaign_page.rows("Rows that a step left out")
+    assert loss == {"Step": "aggregate", "Reason": "no cells", "Rows": "2", "Which": "BR001 G10, BR002 G10"}
+    (selection,) = campaign_page.rows("Features kept")
+    assert selection == {"Features": "classical", "Kept": "1", "Left out": "1: NaN 1: correlated above 0.9"}
+
+
+def test_training_curves_are_drawn_without_settings(campaign_page):
+    traces = campaign_page.figures()["figure-curves-0"]["data"]
+
+    names = [trace["name"] for trace in traces]
+    assert names == ["train loss", "validation loss", "train accuracy", "validation accuracy"]
+    assert traces[1]["y"][:5] == [None] * 5
+
+
+def test_provenance_names_files_below_the_campaign_and_the_config(campaign_page):
+    rows = campaign_page.rows("Files, the first 16")
+    names = [row["File"] for row in rows]
+
+    assert "campaign/scores.parquet" in names
+    assert "plates/BR001/qc/wells.parquet" in names
+    assert not any(name.startswith("/") for name in names)
+    assert all(len(row["SHA-256"]) == 16 for row in rows)
+    assert '"stage": "scores"' in next(row for row in rows if row["File"] == "campaign/scores.parquet")["Stored facts"]
+    assert f"note: {HOSTILE}" in campaign_page.find("pre")[-1].text()
+
+
+def test_a_campaign_from_profiles_has_no_image_sections(write_campaign, tmp_path, campaign):
+    tables = dataclasses.replace(campaign.tables, qc_wells={}, qc_fields={}, curves={}, selection={}, dropped=())
+    page = write_campaign(tmp_path / "i.html", tables=tables, config=None, versions=None)
+
+    for section in ("plates", "training"):
+        assert page.find("h2", id=section) == []
+    assert "started from a table of well profiles" in page.root.text()
+    assert "2 plates in 2 batches, 120 wells" in page.root.text()
+    assert "No step left out a row." in page.root.text()
+
+
+def test_an_empty_enrichment_says_so(write_campaign, tmp_path, campaign):
+    table = read_table(campaign.tables.enrichment[0]).assign(OddsRatio=np.nan, Low=np.nan, High=np.nan, PValue=np.nan)
+    write_table(table, tmp_path / "e.parquet")
+    tables = dataclasses.replace(campaign.tables, enrichment=[tmp_path / "e.parquet"])
+    page = write_campaign(tmp_path / "i.html", tables=tables)
+
+    assert "figure-enrichment" not in page.figures()
+    assert "No odds ratio could be computed" in page.root.text()
+
+
+def test_same_input_same_bytes(write_campaign, campaign, campaign_page, tmp_path):
+    again = write_campaign(campaign.root / "report" / "again.html")
+
+    assert again.source == campaign_page.source
+
+
+def test_a_missing_table_is_named_and_nothing_is_written(write_campaign, tmp_path, campaign):
+    tables = dataclasses.replace(campaign.tables, scores=[tmp_path / "gone.parquet"])
+    with pytest.raises(DataError, match=r"gone\.parquet: cannot be read.*Hint"):
+        write_campaign(tmp_path / "i.html", tables=tables)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_preset_is_the_one_that_is_judged(write_campaign, tmp_path):
+    page = write_campaign(tmp_path / "i.html", preset=("deep", "none"))
+
+    assert "mean average precision of 0.500" in page.find("div", class_="verdict no")[0].text()
+    assert PRESET != ("deep", "none")

@@ -1,0 +1,263 @@
+"""Whether profiles group by batch or by compound, before and after a correction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from platewise.algorithms import ALGORITHMS
+from platewise.columns import BATCH, MOA, PERTURBATION, PLATE
+from platewise.config.evaluation import EvaluationConfig
+from platewise.config.network import NetworkConfig
+from platewise.correction.correct import correction_note
+from platewise.evaluation.annotations import annotation_matches
+from platewise.evaluation.comparable import comparable_groups
+from platewise.evaluation.inference import bootstrap_interval
+from platewise.evaluation.items import CannotScoreError, Items
+from platewise.evaluation.levels import Campaign, describe, read_levels
+from platewise.evaluation.mixing import FEWEST_WELLS, ilisi, kbet_acceptance, regression_share, silhouettes
+from platewise.evaluation.precision import annotation_precision, mean_precision, replicate_precision
+from platewise.evaluation.probe import Probe, probe
+from platewise.evaluation.scores import NAN, join_notes
+from platewise.evaluation.similarity import Cosine
+from platewise.profiles.consensus import consensus
+from platewise.profiles.frame import is_negcon, join_profiles, split_profiles
+from platewise.profiles.normalise import robust_scale
+from platewise.tables import read_table, read_tables, write_table
+
+BATCH_COLUMNS = ["Features", "Correction", "Metric", "Value", "Low", "High", "Better", "Note"]
+# The name of level 3 in the column Correction.
+UNCORRECTED = "uncorrected"
+# Controls are what plates are centred on and what some corrections are fitted on.
+CONTROLS_ONLY = "on negative controls alone, on which plates are centred: other wells may do worse"
+NOTHING_COMPARABLE = "nothing is comparable: no control or treatment has two wells in each of two batches"
+
+Row = dict[str, Any]
+
+
+def run_score_batches(
+    profiles_path: str,
+    consensus_path: str,
+    out: str,
+    config: EvaluationConfig,
+    network: NetworkConfig,
+    features: str,
+    correction: str,
+    wells_paths: Sequence[str] = (),
+) -> None:
+    """Write how strongly profiles group by batch, and by perturbation.
+
+    Parameters
+    ----------
+    profiles_path, consensus_path
+        Levels 4c and 5 of one correction; those of ``none`` are the uncorrected profiles of level 4b.
+    out
+        ``{features}.{correction}.batches.parquet``.
+    config, network
+        Sections of the config.
+    features, correction
+        Their names.
+    wells_paths
+        ``{features}.wells.parquet`` of every plate. When given, level 3 is scored too, as the correction
+        ``uncorrected``: on the features of ``profiles_path``, each on the scale of the campaign's controls.
+    """
+    wells = read_table(profiles_path)
+    note = correction_note(profiles_path)
+    tables = []
+    if wells_paths:
+        raw = uncorrected_profiles(read_tables(wells_paths), split_profiles(wells)[2])
+        tables.append(score_batches(raw, consensus(raw, "mean"), config, network, features, UNCORRECTED))
+    tables.append(score_batches(wells, read_table(consensus_path), config, network, features, correction, note))
+    facts = {"stage": "evaluation", "algorithm": ALGORITHMS["evaluation"], "parameters": config.model_dump()}
+    write_table(pd.concat(tables, ignore_index=True), out, facts)
+
+
+def uncorrected_profiles(wells: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
+    """Return level 3 on a common scale: each feature minus the median of all controls, over their scale.
+
+    One centre and one scale for the whole campaign: differences between plates and batches stay. Features that the
+    controls do not vary in are divided by the scale of all wells, or left out; missing values are 0.
+    """
+    metadata, values, names = split_profiles(wells)
+    place = {name: index for index, name in enumerate(names)}
+    chosen = [name for name in features if name in place]
+    values = values[:, [place[name] for name in chosen]]
+    control = is_negcon(metadata)
+    reference = values[control] if control.sum() >= 2 else values
+    scale = robust_scale(reference)
+    scale = np.where(scale > 0, scale, robust_scale(values))
+    usable = scale > 0
+    scaled = (values[:, usable] - np.nanmedian(reference[:, usable], axis=0)) / scale[usable]
+    return join_profiles(
+        metadata, np.nan_to_num(scaled), [name for name, use in zip(chosen, usable, strict=True) if use]
+    )
+
+
+def score_batches(
+    wells: pd.DataFrame,
+    treatments: pd.DataFrame,
+    config: EvaluationConfig,
+    network: NetworkConfig,
+    features: str,
+    correction: str,
+    note: str = "",
+) -> pd.DataFrame:
+    """Compute all batch metrics, and beside them how well perturbations hold together.
+
+    Batch metrics use only wells that should look the same in every batch (`comparable_groups`); each metric is computed
+    within a group and averaged over its wells. Distances are Euclidean for batches and cosine for perturbations.
+
+    Returns
+    -------
+    batches
+        As docs/architecture.md has it; a metric that cannot be computed is a row with NaN and a ``Note``.
+    """
+    campaign = read_levels(wells, treatments, network)
+    mixing = [*_mixing_rows(campaign, config), *_probe_rows(campaign, config)]
+    groups = comparable_groups(campaign.wells.metadata)
+    if correction != UNCORRECTED and len(groups) == 1 and campaign.controls[groups[0]].all():
+        mixing = [row | {"Note": join_notes(row["Note"], CONTROLS_ONLY)} for row in mixing]
+    rows = [*mixing, *_biology_rows(campaign, config)]
+    for row in rows:
+        row["Note"] = join_notes(row["Note"], note)
+    table = pd.DataFrame(rows)
+    return table.assign(Features=features, Correction=correction)[BATCH_COLUMNS]
+
+
+def _mixing_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
+    metadata, values = campaign.wells.metadata, campaign.wells.values
+    batches = metadata[BATCH].to_numpy(dtype=str)
+    groups = comparable_groups(metadata)
+    large = [rows for rows in groups if len(rows) >= FEWEST_WELLS]
+    small = f"no comparable group has {FEWEST_WELLS} wells" if groups else NOTHING_COMPARABLE
+    chance = [(len(set(batches[rows])) - 1) / (len(rows) - 1) for rows in large]
+
+    def silhouette(rows: np.ndarray) -> np.ndarray:
+        return silhouettes(values[rows], batches[rows], "euclidean")
+
+    def acceptance(rows: np.ndarray) -> np.ndarray:
+        return kbet_acceptance(values[rows], batches[rows])
+
+    def diversity(rows: np.ndarray) -> np.ndarray:
+        return ilisi(values[rows], batches[rows])
+
+    def share(rows: np.ndarray) -> np.ndarray:
+        return np.full(len(rows), regression_share(values[rows], batches[rows]))
+
+    sizes = [len(rows) for rows in large]
+    of_batches = f"of {np.average([len(set(batches[at])) for at in large], weights=sizes):.3g} batches" if large else ""
+    expected = f"about {np.average(chance, weights=sizes):.3f} by chance" if large else ""
+    return [
+        _group_row("silhouette_batch", groups, silhouette, "lower", NOTHING_COMPARABLE, config),
+        _group_row("kbet_acceptance", large, acceptance, "higher", small, config),
+        _group_row("ilisi", large, diversity, "higher", small, config, of_batches),
+        # One number a group: an interval over its wells would be empty.
+        _group_row("pcr_batch", large, share, "lower", small, config, expected) | {"Low": NAN, "High": NAN},
+    ]
+
+
+def _group_row(
+    metric: str,
+    groups: list[np.ndarray],
+    compute: Callable[[np.ndarray], np.ndarray],
+    better: str,
+    reason: str,
+    config: EvaluationConfig,
+    note: str = "",
+) -> Row:
+    if not groups:
+        return _row(metric, NAN, (NAN, NAN), better, reason)
+    values = np.concatenate([compute(rows) for rows in groups])
+    items = Items(values, np.arange(len(values)))
+    interval = bootstrap_interval(items, config.bootstraps, np.random.default_rng(config.seed))
+    return _row(metric, items.score, interval, better, note)
+
+
+def _probe_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
+    metadata = campaign.wells.metadata
+    plates = metadata[PLATE].to_numpy(dtype=str)
+    batches = metadata[BATCH].to_numpy(dtype=str)
+    groups = comparable_groups(metadata)
+    rows = []
+    if groups:
+        at = np.concatenate(groups)
+        # What a group has in common is its treatment; only what differs inside it may give the batch away.
+        values = np.concatenate([_centred(campaign.wells.values[rows]) for rows in groups])
+        rows.append(_probe_row("probe_batch", lambda: probe(values, batches[at], plates[at], config.seed)))
+    else:
+        rows.append(_row("probe_batch", NAN, (NAN, NAN), "lower", NOTHING_COMPARABLE))
+    control = campaign.controls
+    rows.append(
+        _probe_row("probe_plate", lambda: probe(campaign.wells.values[control], plates[control], None, config.seed))
+    )
+    return rows
+
+
+def _probe_row(metric: str, compute: Callable[[], Probe]) -> Row:
+    try:
+        found = compute()
+    except CannotScoreError as reason:
+        what = metric.removeprefix("probe_")
+        return _row(metric, NAN, (NAN, NAN), "lower", f"cannot tell one {what} from another: {reason}")
+    note = f"{found.chance:.3f} by chance; whole {found.held_out} held out"
+    note = note.replace("whole wells", "wells")
+    return _row(metric, found.accuracy, (found.low, found.high), "lower", note)
+
+
+def _biology_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
+    limits = describe(campaign)
+    caution = join_notes(*limits.values())
+    level, controls = campaign.wells, campaign.controls
+    labels, plates = level.clusters(), level.metadata[PLATE].to_numpy(dtype=str)
+    batches = level.metadata[BATCH].to_numpy(dtype=str)
+    similarity = Cosine(level.values)
+
+    def replicates() -> Items:
+        return mean_precision(replicate_precision(similarity, labels, plates, controls))
+
+    def replicates_elsewhere() -> Items:
+        try:
+            return mean_precision(replicate_precision(similarity, labels, plates, controls, batches))
+        except CannotScoreError as reason:
+            raise CannotScoreError("no perturbation has wells in two batches") from reason
+
+    def annotations() -> Items:
+        known = campaign.perturbations.annotated()
+        return mean_precision(annotation_precision(Cosine(known.values), annotation_matches(known.metadata[MOA])))
+
+    return [
+        _items_row("silhouette_perturbation", lambda: _perturbation_silhouettes(campaign), config, caution),
+        _items_row("map_replicate", replicates, config, caution),
+        _items_row("map_replicate_across_batches", replicates_elsewhere, config),
+        _items_row("map_moa", annotations, config),
+    ]
+
+
+def _items_row(metric: str, compute: Callable[[], Items], config: EvaluationConfig, note: str = "") -> Row:
+    try:
+        items = compute()
+    except CannotScoreError as reason:
+        return _row(metric, NAN, (NAN, NAN), "higher", str(reason))
+    interval = bootstrap_interval(items, config.bootstraps, np.random.default_rng(config.seed))
+    return _row(metric, items.score, interval, "higher", note)
+
+
+def _perturbation_silhouettes(campaign: Campaign) -> Items:
+    treated = campaign.wells.keep(~campaign.controls)
+    names = treated.metadata[PERTURBATION].to_numpy(dtype=str)
+    _, codes, counts = np.unique(names, return_inverse=True, return_counts=True)
+    kept = counts[codes] >= 2
+    if len(set(codes[kept])) < 2:
+        raise CannotScoreError("fewer than two perturbations have two wells")
+    return Items(silhouettes(treated.values[kept], names[kept], "cosine"), codes[kept])
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    return values - values.mean(axis=0)
+
+
+def _row(metric: str, value: float, interval: tuple[float, float], better: str, note: str) -> Row:
+    return {"Metric": metric, "Value": value, "Low": interval[0], "High": interval[1], "Better": better, "Note": note}

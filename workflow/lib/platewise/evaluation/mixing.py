@@ -1,0 +1,80 @@
+"""Are batches mixed? Metrics on one group of wells that should look the same, one value a well."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.distance import cdist
+from scipy.stats import chi2
+
+# Wells below which a neighbourhood or a regression says nothing.
+FEWEST_WELLS = 10
+_MOST_COMPONENTS = 50
+_ALPHA = 0.05
+
+
+def silhouettes(values: np.ndarray, labels: np.ndarray, metric: str) -> np.ndarray:
+    """Return the silhouette width of each row, -1 to 1, ``(rows,)``: large when it is close to its own label.
+
+    Parameters
+    ----------
+    values
+        ``(rows, features)``.
+    labels
+        At least two, and fewer than rows, ``(rows,)``.
+    metric
+        ``euclidean`` or ``cosine``.
+    """
+    from sklearn.metrics import silhouette_samples
+
+    return silhouette_samples(values, labels, metric=metric)
+
+
+def kbet_acceptance(values: np.ndarray, batches: np.ndarray) -> np.ndarray:
+    """Return for each row whether its neighbourhood has the batches in the group's proportions (1) or not (0).
+
+    kBET (Büttner et al. 2019): Pearson's chi-squared test at 0.05 of the batches of the k nearest rows, itself left
+    out, against those of the group; k is a quarter of the mean batch size, from 10 to 100.
+    """
+    names, codes = np.unique(batches, return_inverse=True)
+    k = int(np.clip(round(0.25 * len(values) / len(names)), 10, 100))
+    k = min(k, len(values) - 1)
+    distances = cdist(values, values)
+    np.fill_diagonal(distances, np.inf)
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    counts = (codes[nearest][:, :, None] == np.arange(len(names))).sum(axis=1)
+    expected = k * np.bincount(codes) / len(codes)
+    statistic = ((counts - expected) ** 2 / expected).sum(axis=1)
+    return (chi2.sf(statistic, len(names) - 1) >= _ALPHA).astype(float)
+
+
+def ilisi(values: np.ndarray, batches: np.ndarray) -> np.ndarray:
+    """Return how many batches there effectively are around each row, 1 to the number of batches, ``(rows,)``.
+
+    The inverse Simpson index of Korsunsky et al. 2019 (LISI) as harmonypy computes it, at perplexity 30 or what a third
+    of the rows allow.
+    """
+    import pandas as pd
+    from harmonypy import compute_lisi
+
+    perplexity = min(30, max(1, (len(values) - 1) // 3))
+    return compute_lisi(values, pd.DataFrame({"batch": batches}), ["batch"], perplexity)[:, 0]
+
+
+def regression_share(values: np.ndarray, batches: np.ndarray) -> float:
+    """Return the share of variance that batches explain, 0 to 1: principal-component regression (Büttner et al. 2019).
+
+    The R^2 of each of the first 50 components on the batch, weighted by the component's variance. By chance it is about
+    (batches - 1) / (rows - 1).
+    """
+    centred = values - values.mean(axis=0)
+    vectors, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    scores = (vectors * sizes)[:, :_MOST_COMPONENTS]
+    total = (scores**2).sum()
+    if total == 0:
+        return 0.0
+    names, codes = np.unique(batches, return_inverse=True)
+    means = np.zeros((len(names), scores.shape[1]))
+    np.add.at(means, codes, scores)
+    counts = np.bincount(codes)
+    means /= counts[:, None]
+    return float((counts[:, None] * means**2).sum() / total)
