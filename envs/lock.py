@@ -25,7 +25,14 @@ def resolve() -> list[str]:
 
 def conda_file(name: str, pins: list[str]) -> str:
     """Return a conda environment file that installs ``pins`` with pip, as `make setup` does."""
-    lines = [f"name: platewise-{name}", "channels:", "  - conda-forge", "dependencies:", f"  - python={PYTHON}", "  - pip"]
+    lines = [
+        f"name: platewise-{name}",
+        "channels:",
+        "  - conda-forge",
+        "dependencies:",
+        f"  - python={PYTHON}",
+        "  - pip",
+    ]
     return HEAD + "\n".join([*lines, "  - pip:", *(f"      - {pin}" for pin in pins)]) + "\n"
 
 

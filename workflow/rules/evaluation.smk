@@ -23,8 +23,6 @@ rule evaluate_network:
     params:
         evaluation=lookup("evaluation", within=config),
         network=lookup("network", within=config),
-        consensus=lookup("profiles/consensus", within=config),
-        seed=lookup("seed", within=config),
         algorithm=ALGORITHMS["evaluation"],
     script:
         "../scripts/evaluate_network.py"
@@ -33,7 +31,10 @@ rule evaluate_network:
 rule score_batches:
     """Measure how well batches can be told apart, and beside it how well perturbations can."""
     input:
-        "<campaign>/profiles/{features}.{correction}.parquet",
+        profiles="<campaign>/profiles/{features}.{correction}.parquet",
+        consensus="<campaign>/profiles/{features}.{correction}.consensus.parquet",
+        # Level 3, to say what normalisation alone did.
+        wells=expand("<results>/plates/{plate}/profiles/{{features}}.wells.parquet", plate=PLATES),
     output:
         "<campaign>/evaluation/{features}.{correction}.batches.parquet",
     log:
@@ -48,7 +49,7 @@ rule score_batches:
         runtime=120,
     params:
         evaluation=lookup("evaluation", within=config),
-        seed=lookup("seed", within=config),
+        network=lookup("network", within=config),
         algorithm=ALGORITHMS["evaluation"],
     script:
         "../scripts/score_batches.py"

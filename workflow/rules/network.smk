@@ -24,8 +24,7 @@ rule build_network:
         runtime=240,
     params:
         network=lookup("network", within=config),
-        consensus=lookup("profiles/consensus", within=config),
-        seed=lookup("seed", within=config),
+        consensus_method=lookup("profiles/consensus/method", within=config),
         algorithm=ALGORITHMS["network"],
     script:
         "../scripts/build_network.py"

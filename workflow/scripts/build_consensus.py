@@ -6,6 +6,4 @@ from platewise.profiles.consensus import run_build_consensus
 from platewise.jobs import log_to
 
 log_to(snakemake.log[0])
-run_build_consensus(
-    snakemake.input[0], snakemake.output[0], parse_section(ConsensusConfig, snakemake.params.consensus)
-)
+run_build_consensus(snakemake.input[0], snakemake.output[0], parse_section(ConsensusConfig, snakemake.params.consensus))

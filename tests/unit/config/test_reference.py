@@ -20,7 +20,11 @@ def test_a_stale_reference_is_noticed_and_mended(tmp_path):
 
 
 def test_every_key_is_described():
-    undescribed = [key for key, field in _keys(CampaignConfig, "") if not field.description and not key.endswith(("method", "engine"))]
+    undescribed = [
+        key
+        for key, field in _keys(CampaignConfig, "")
+        if not field.description and not key.endswith(("method", "engine"))
+    ]
     assert undescribed == []
 
 

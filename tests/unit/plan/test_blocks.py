@@ -37,5 +37,9 @@ def test_blocks_of_fields():
 
 
 def test_every_name_fits_the_wildcard_constraint():
-    names = [*cut_wells(all_wells(1536), FORMATS[1536], 7), *cut_wells(["A01"], FORMATS[96], 1), *cut_fields(["A01"], 120)]
+    names = [
+        *cut_wells(all_wells(1536), FORMATS[1536], 7),
+        *cut_wells(["A01"], FORMATS[96], 1),
+        *cut_fields(["A01"], 120),
+    ]
     assert all(re.fullmatch(BLOCK_PATTERN, name) for name in names)

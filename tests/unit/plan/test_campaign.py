@@ -77,8 +77,16 @@ def test_embeddings_are_further_features(raw):
         ("metadata.table", "/nowhere.tsv", ["key metadata.table", "'/nowhere.tsv'", "a file that exists"]),
         ("segmentation", {"nucleus_diameter": 30}, ["segmentation", "no key engine", "add it"]),
         ("segmentation", {"engine": "magic"}, ["segmentation", "'magic'"]),
-        ("segmentation", {"engine": "classical", "nuclei_channel": "DAPI"}, ["segmentation.nuclei_channel", "'DAPI'", "DNA, ER"]),
-        ("segmentation", {"engine": "classical", "cell_channels": ["ER", "Tub"]}, ["segmentation.cell_channels", "'Tub'"]),
+        (
+            "segmentation",
+            {"engine": "classical", "nuclei_channel": "DAPI"},
+            ["segmentation.nuclei_channel", "'DAPI'", "DNA, ER"],
+        ),
+        (
+            "segmentation",
+            {"engine": "classical", "cell_channels": ["ER", "Tub"]},
+            ["segmentation.cell_channels", "'Tub'"],
+        ),
         ("correction", {"preset": "best"}, ["correction", "best", "none, sphering"]),
         ("embeddings", {"classical": {"kind": "weak"}}, ["key embeddings", "'classical'", "another name"]),
         ("embeddings", {"Deep Net": {"kind": "weak"}}, ["embeddings", "Deep Net"]),
@@ -107,7 +115,9 @@ def test_plates_and_table_exclude_each_other(raw):
 
 
 def test_a_table_without_learned_features(raw, tmp_path):
-    (tmp_path / "t.csv").write_text("Metadata_Plate,Metadata_Well,Metadata_Perturbation,Cells_AreaShape_Area\nP1,A01,DMSO,1\n")
+    (tmp_path / "t.csv").write_text(
+        "Metadata_Plate,Metadata_Well,Metadata_Perturbation,Cells_AreaShape_Area\nP1,A01,DMSO,1\n"
+    )
     table = {"campaign": "t", "table": {"paths": [str(tmp_path / "t.csv")], "negcon": ["DMSO"]}}
     campaign = load_campaign(table)
     assert (campaign.from_images, campaign.plate_names, campaign.plates) == (False, ["P1"], {})

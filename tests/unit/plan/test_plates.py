@@ -65,10 +65,16 @@ def test_only_the_imaged_wells_are_planned(sheets):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"platemap": "A01\tDMSO\t\nC99\tx\t1\n"}, ["row 3, column well_position", "'C99'", "A01 to H12", "plate_format"]),
+        (
+            {"platemap": "A01\tDMSO\t\nC99\tx\t1\n"},
+            ["row 3, column well_position", "'C99'", "A01 to H12", "plate_format"],
+        ),
         ({"platemap": "A01\tDMSO\t\nI01\tx\t1\n"}, ["row 3, column well_position", "'I01'", "A01 to H12"]),
         ({"platemap": "A01\tDMSO\t\nwell\tx\t1\n"}, ["row 3", "'well'", "such as A01"]),
-        ({"platemap": "A01\tDMSO\t\na1\tx\t1\n"}, ["row 3, column well_position", "A01 a second time", "each well once"]),
+        (
+            {"platemap": "A01\tDMSO\t\na1\tx\t1\n"},
+            ["row 3, column well_position", "A01 a second time", "each well once"],
+        ),
         ({"platemap": "A01\tDMSO\t\nA02\tx\tlots\n"}, ["row 3, column dose", "'lots'", "a number from 0 up"]),
         ({"platemap": "A01\tDMSO\t\nA02\tx\t-1\n"}, ["row 3, column dose", "'-1'"]),
         ({"platemap": "A01\tDMSO\t\nA02\t\t1\n"}, ["row 3, column compound", "an empty cell", "metadata.empty"]),

@@ -100,7 +100,7 @@ def test_pooled_scale_finds_the_scale_within_plates() -> None:
     rng = np.random.default_rng(2)
     # Plates differ by far more than wells; the scale within them is 2.
     controls = [rng.normal(100 * plate, 2.0, size=(8, 40)) for plate in range(40)]
-    assert np.median(pooled_scale(controls)) == pytest.approx(2.0, rel=0.08)
+    assert np.median(pooled_scale(controls)) == pytest.approx(2.0, rel=0.12)
 
 
 def test_the_weight_follows_the_evidence() -> None:

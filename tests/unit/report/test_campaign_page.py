@@ -33,7 +33,7 @@ def test_verdict_names_the_baseline_that_is_not_beaten(campaign_page):
     verdict = campaign_page.one("div", class_="verdict no").text()
 
     assert "Not shown: not above well position alone" in verdict
-    assert "mean average precision of 0.637 (1 is perfect) (95 % interval 0.537 to 0.737; p = 0.002" in verdict
+    assert "mean average precision of 0.637, where 1 is perfect (95 % interval 0.537 to 0.737; p = 0.002" in verdict
     assert "With cell count alone: 0.300; the score is higher (p = 0.001)." in verdict
     assert "With well position alone: 0.330; the score is not shown to be higher (p = 0.31)." in verdict
 
@@ -60,7 +60,7 @@ def test_a_metric_that_cannot_be_computed_shows_its_note(campaign_page):
 
     assert row[2] == "not computed"
     assert row[-1] == NOTE
-    assert f"Enrichment, top 1 %: {NOTE}" in campaign_page.root.text()
+    assert f"Not computed: {NOTE}. Enrichment, top 1 %" in campaign_page.root.text()
 
 
 def test_no_cell_is_empty(campaign_page, plate_page):
@@ -122,6 +122,18 @@ def test_network_draws_every_node_once_and_marks_shared_mechanisms(campaign_page
     assert edges == {"shared mechanism": 3, "other connection": 2}
     marks = {(trace["marker"]["color"], trace["marker"]["symbol"]) for trace in nodes}
     assert len(marks) == len(nodes)
+
+
+def test_names_of_nodes_on_one_another_are_put_on_different_sides(write_campaign, tmp_path, campaign):
+    nodes = read_table(campaign.tables.nodes).assign(X=0.0, Y=0.0)
+    write_table(nodes, tmp_path / "nodes.parquet")
+    page = write_campaign(
+        tmp_path / "i.html", tables=dataclasses.replace(campaign.tables, nodes=tmp_path / "nodes.parquet")
+    )
+
+    traces = [trace for trace in page.figures()["figure-network"]["data"] if trace.get("hovertext")]
+    sides = [side for trace in traces for side in trace["textposition"]]
+    assert sorted(sides) == sorted(["top center", "bottom center", "middle right", "middle left"] * 2)
 
 
 def test_large_networks_are_cut_and_it_is_said(write_campaign, tmp_path, campaign):

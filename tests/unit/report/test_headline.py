@@ -53,12 +53,12 @@ def test_not_shown_when_one_is_not_beaten(rows, limit):
 def test_a_baseline_that_could_not_be_computed_limits_a_yes():
     found = verdict(OWN, ("map_moa", "cell_count", np.nan, np.nan, "no counts in the table"), POSITION, SHUFFLED)
 
-    assert (found.state, found.limit) == (YES, "not compared with cell count alone")
-    assert "With cell count alone; not compared (no counts in the table)." in found.sentences
+    assert (found.state, found.limit) == (YES, "but not compared with cell count alone")
+    assert "With cell count alone: not compared (no counts in the table)." in found.sentences
 
 
 def test_a_baseline_that_is_missing_limits_a_yes():
-    assert verdict(OWN, SHUFFLED).limit == "not compared with cell count alone and well position alone"
+    assert verdict(OWN, SHUFFLED).limit == "but not compared with cell count alone and well position alone"
 
 
 def test_nothing_is_claimed_without_a_test_against_chance():
@@ -108,15 +108,45 @@ def test_cautions_come_from_notes_baselines_and_counts():
     )
     poor = Counts(1, 1, 10, 4, 4, 1, annotated=3, cells=1000, fields_ok=90, fields_bad=10, flagged=2)
 
-    assert cautions(groups, poor) == [
-        "MOA mAP: position and perturbation are inseparable",
-        "MOA mAP: not shown to exceed what cell count alone would give.",
-        "NSCB: not computed; the scores table gives no reason",
-        "All plates are of one batch: nothing can be said about another day or another laboratory.",
-        "1 perturbation without a known mechanism cannot count for or against the network.",
-        "10 % of all fields could not be used; their wells rest on fewer cells.",
+    assert [(caution.text, caution.about) for caution in cautions(groups, poor)] == [
+        ("Position and perturbation are inseparable", "MOA mAP"),
+        ("Not shown to exceed what cell count alone would give", "MOA mAP"),
+        ("Not computed; the scores table gives no reason", "NSCB"),
+        ("All plates are of one batch: nothing can be said about another day or another laboratory", ""),
+        ("1 perturbation without a known mechanism cannot count for or against the network", ""),
+        ("10 % of all fields could not be used; their wells rest on fewer cells", ""),
     ]
     assert cautions([], COUNTS) == []
+
+
+def test_a_caution_of_several_scores_is_said_once():
+    note = "every treatment sits in one well position"
+    groups = score_groups(
+        scores(
+            ("map_moa", "", 0.6, 0.01, f"{note}; few pairs"),
+            ("map_replicate", "", 0.6, 0.01, note),
+            ("nsc", "", np.nan, np.nan, "no match"),
+        ),
+        PRESET,
+    )
+
+    assert [(caution.text, caution.about) for caution in cautions(groups, COUNTS)] == [
+        ("Every treatment sits in one well position", "MOA mAP, Replicate mAP"),
+        ("Few pairs", "MOA mAP"),
+        ("Not computed: no match", "NSC"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [((0.8, 0.7, 0.9), (0.5, 0.4, 0.75), "no clear change"), ((0.8, 0.7, 0.9), (0.5, 0.4, 0.6), "better")],
+)
+def test_a_change_is_clear_only_where_intervals_part(before, after, change):
+    table = pd.DataFrame([before, after], columns=["Value", "Low", "High"])
+    table = table.assign(Features="deep", Correction=["none", "combat"], Metric="probe_plate", Better="lower", Note="")
+    (row,) = batch_rows(table, ["none", "combat"])
+
+    assert row.cells[1].change == change
 
 
 @pytest.mark.parametrize(
@@ -125,7 +155,7 @@ def test_cautions_come_from_notes_baselines_and_counts():
         (0.4, 0.1, "lower", "better"),
         (0.4, 0.6, "lower", "worse"),
         (1.0, 1.5, "higher", "better"),
-        (1.0, 1.0, "higher", "same"),
+        (1.0, 1.0, "higher", "no clear change"),
     ],
 )
 def test_change_of_a_batch_metric(before, after, better, change):

@@ -64,6 +64,10 @@ def test_forty_categories_are_told_apart():
     assert len({(mark.colour, mark.symbol) for mark in marks.values()}) == 40
 
 
+def test_categories_are_in_the_order_a_person_counts():
+    assert list(category_marks(["week 10", "week 2", "week 1"])) == ["week 1", "week 2", "week 10"]
+
+
 def test_limits_ignore_nan_and_start_at_zero_when_asked():
     assert colour_limits([1.0, np.nan, 3.0], from_zero=True)[0] == 0
     assert colour_limits([np.nan], from_zero=False) == (0.0, 0.0)

@@ -47,9 +47,7 @@ def crop_block(
     seed
         Seed of the campaign.
     """
-    chosen = select_objects(
-        _list_block(manifest, store, config), config.keep, config.cells_per_well, seed, plate
-    )
+    chosen = select_objects(_list_block(manifest, store, config), config.keep, config.cells_per_well, seed, plate)
     facts = {"stage": "crop", "plate": plate, "parameters": config.model_dump(mode="json"), "seed": seed}
     with CropWriter(out, channels, config.size, facts) as writer:
         for crops, objects in cut_block(manifest, inventory, illumination, store, channels, config, chosen):

@@ -58,8 +58,6 @@ def measure_block(
 
 def _no_cells(channels: list[str], config: MeasureConfig) -> pd.DataFrame:
     """Return the table of a block whose fields are all bad: no row, the usual columns."""
-    import numpy as np
-
     blank = np.zeros((len(channels), 8, 8), dtype=np.float32)
     label = np.zeros((8, 8), dtype=np.int32)
     cells = measure_field(blank, {"nuclei": label, "cells": label}, channels, config)

@@ -144,9 +144,7 @@ def _known_keys(path: Iterable[Any]) -> list[str]:
 
 def _cross_check(config: CampaignConfig, source: str, plate_names: list[str]) -> Iterable[Problem]:
     if CLASSICAL in config.embeddings:
-        yield Problem(
-            f"{source}, key embeddings", repr(CLASSICAL), "another name", "rename it; classical is built in"
-        )
+        yield Problem(f"{source}, key embeddings", repr(CLASSICAL), "another name", "rename it; classical is built in")
     if config.table is not None and config.embeddings:
         yield Problem(
             f"{source}, key embeddings",
@@ -167,6 +165,7 @@ def _cross_check(config: CampaignConfig, source: str, plate_names: list[str]) ->
                         f"one of {', '.join(channels)}",
                         "name a channel of images.channels",
                     )
+        yield from config.measure.problems(channels)
     for name, embedding in config.embeddings.items():
         for key in ("train_plates", "validation_plates"):
             for plate in getattr(embedding, key, None) or ():

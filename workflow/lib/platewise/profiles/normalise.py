@@ -114,14 +114,18 @@ def robust_scale(values: np.ndarray) -> np.ndarray:
 def pooled_scale(controls: Sequence[np.ndarray]) -> np.ndarray:
     """Return the scale of controls around their own plate's median, pooled over plates, ``(features,)``.
 
-    Deviations from the median of n controls are too small by about sqrt(1 - 1/n), which is put right.
+    Deviations from a centre that was estimated from n controls are too small by about sqrt(1 - 1/n), which is put right;
+    what is then still missing (a tenth with 6 to 8 controls) is the same for every feature.
     """
-    deviations = [(rows - _nanmedian(rows)) * np.sqrt(len(rows) / (len(rows) - 1)) for rows in controls]
-    return MAD_TO_SD * _nanmedian(np.abs(np.concatenate(deviations)))
+    return MAD_TO_SD * _nanmedian(np.concatenate([_deviations(rows) for rows in controls]))
 
 
 def shrunk_scale(own: np.ndarray, count: int, pooled: np.ndarray, prior: float) -> np.ndarray:
-    """Return sqrt((count * own^2 + prior * pooled^2) / (count + prior)); the pooled scale for an infinite prior."""
+    """Return sqrt((count * own^2 + prior * pooled^2) / (count + prior)); the pooled scale for an infinite prior.
+
+    A feature without a pooled scale keeps its own.
+    """
+    pooled = np.where(pooled > 0, pooled, own)
     if np.isinf(prior):
         return pooled.copy()
     return np.sqrt((count * own**2 + prior * pooled**2) / (count + prior))
@@ -130,9 +134,11 @@ def shrunk_scale(own: np.ndarray, count: int, pooled: np.ndarray, prior: float) 
 def held_out_likelihood(controls: Sequence[np.ndarray]) -> dict[float, float]:
     """Return the mean log-likelihood of held-out controls for each of ``PRIORS``; see `fit_campaign_scale`."""
     totals, terms = dict.fromkeys(PRIORS, 0.0), 0
+    deviations = [_deviations(rows) for rows in controls]
     for index in _spread(len(controls), _MAX_PLATES):
         rows = controls[index]
-        pooled = pooled_scale([other for number, other in enumerate(controls) if number != index])
+        others = [other for number, other in enumerate(deviations) if number != index]
+        pooled = MAD_TO_SD * _nanmedian(np.concatenate(others))
         for held_out in _spread(len(rows), _MAX_HELD_OUT):
             rest = np.delete(rows, held_out, axis=0)
             own, deviation = robust_scale(rest), rows[held_out] - _nanmedian(rest)
@@ -171,6 +177,10 @@ def normalise_plate(wells: pd.DataFrame, scale: CampaignScale, config: Normalise
         target = "plate"
     metadata = metadata.assign(**{NORMALISED_TO: target, FEATURES_BY_PLATE: int(by_plate.sum())})
     return join_profiles(metadata, _scaled(values - centre, spread), features)
+
+
+def _deviations(rows: np.ndarray) -> np.ndarray:
+    return np.abs(rows - _nanmedian(rows)) * np.sqrt(len(rows) / (len(rows) - 1))
 
 
 def _scaled(deviation: np.ndarray, spread: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ from platewise.report.metrics import baseline_words
 from platewise.report.numbers import significant
 from platewise.report.projection import principal_components
 from platewise.report.provenance import as_yaml, sources
-from platewise.report.scores import baseline_names, batch_rows, score_groups
+from platewise.report.scores import UNCORRECTED, baseline_names, batch_rows, score_groups
 from platewise.tables import read_table, read_tables
 
 # An embedding's curves may hold thousands of epochs on a long run; the page lists none of them as a table.
@@ -261,6 +261,7 @@ def _network_words(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
 
 
 def _corrections(batches: pd.DataFrame, preset: str) -> list[str]:
-    """No correction first, the preset second, then the others."""
+    """Level 3 first, then no correction, the preset and the others."""
     found = list(dict.fromkeys(batches["Correction"]))
-    return sorted(found, key=lambda name: (name != "none", name != preset, found.index(name)))
+    first = [UNCORRECTED, "none", preset]
+    return [name for name in first if name in found] + [name for name in found if name not in first]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -45,10 +46,15 @@ def scale_colours(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return viridis()[np.round(share * (_STEPS - 1)).astype(int)]
 
 
+def natural(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts ``week 2`` before ``week 10``."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
 def category_marks(values: Iterable[str], limit: int = 40) -> Mapping[str, Mark]:
-    """Give every category a mark, in alphabetical order; beyond ``limit``, only the most frequent ones get one."""
+    """Give every category a mark, in order of name; beyond ``limit``, only the most frequent ones get one."""
     counts = Counter(value for value in values if value)
-    kept = sorted(sorted(counts, key=lambda name: (-counts[name], name))[:limit])
+    kept = sorted(sorted(counts, key=lambda name: (-counts[name], name))[:limit], key=natural)
     # 8 colours and 6 shapes repeat together after 24; a shift of the shapes then gives 24 more pairs.
     return {
         name: Mark(QUALITATIVE[place % len(QUALITATIVE)], SYMBOLS[(place + place // 24) % len(SYMBOLS)])

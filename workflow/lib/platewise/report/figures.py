@@ -24,6 +24,8 @@ _INK = "#1f2a33"
 _GRID = "#e3e7ea"
 # With more nodes, names would cover one another; they are shown on hovering in any case.
 _MOST_NAMES = 60
+# Nodes nearer than this share of the drawing would have their names on one another.
+_CROWDED = 0.05
 _DASHES = ("dash", "dot", "dashdot", "longdash")
 
 
@@ -49,6 +51,8 @@ def enrichment_figure(enrichment: pd.DataFrame, preset: tuple[str, str]) -> Figu
     mine = enrichment[(enrichment["Features"] == preset[0]) & (enrichment["Correction"] == preset[1])]
     for place, (name, rows) in enumerate(mine[mine["Baseline"] != ""].groupby("Baseline", sort=True)):
         rows = rows.sort_values("Share")
+        if not np.isfinite(rows["OddsRatio"]).any():
+            continue
         figure.add_scatter(
             x=_list(rows["Share"]),
             y=_list(rows["OddsRatio"]),
@@ -114,6 +118,7 @@ def network_figure(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
     named = len(nodes) <= _MOST_NAMES
     marks = category_marks(nodes[MOA])
     groups = nodes[MOA].map(lambda moa: moa if moa in marks else (NO_MECHANISM if not moa else "other mechanisms"))
+    sides = _label_sides(nodes[["X", "Y"]].to_numpy(float))
     for name in [*marks, "other mechanisms", NO_MECHANISM]:
         rows = nodes[groups == name]
         if rows.empty:
@@ -125,7 +130,7 @@ def network_figure(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
             name=label(name),
             marker=_marker(name, marks, 11),
             text=[label(_short(name)) for name in rows[PERTURBATION]] if named else None,
-            textposition="top center",
+            textposition=list(sides[groups == name]) if named else None,
             textfont={"size": 11},
             cliponaxis=False,
             hovertext=[_node_words(row) for row in rows.to_dict("records")],
@@ -141,6 +146,17 @@ def _node_words(row: Mapping[str, Any]) -> str:
         f"<b>{label(row[PERTURBATION])}</b><br>{label(row[MOA] or NO_MECHANISM)}<br>"
         f"{int(row['Degree'])} connections, community {int(row['Community'])}"
     )
+
+
+def _label_sides(places: np.ndarray) -> np.ndarray:
+    """Put the names of nodes that lie on one another on different sides."""
+    sides = ("top center", "bottom center", "middle right", "middle left")
+    near = _CROWDED * max(float(np.ptp(places, axis=0).max()), 1e-9) if len(places) else 0.0
+    chosen = []
+    for row, place in enumerate(places):
+        before = (np.abs(places[:row] - place) < near).all(axis=1).sum()
+        chosen.append(sides[int(before) % len(sides)])
+    return np.array(chosen, object)
 
 
 def _short(name: str, most: int = 22) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from platewise.report.metrics import BASELINES, baseline_words, score_metric
 from platewise.report.numbers import percent, plural
-from platewise.report.scores import ScoreGroup, ScoreRow, preset_rows
+from platewise.report.scores import NO_NOTE, ScoreGroup, ScoreRow, preset_rows
 
 YES, NO, UNKNOWN = "yes", "not shown", "cannot be said"
 # Above this share of bad fields, the page says so at its top.
@@ -21,6 +21,14 @@ class Verdict:
     state: str
     sentences: list[str]
     limit: str = ""
+
+
+@dataclass(frozen=True)
+class Caution:
+    """Something that cannot be concluded, and the metrics it is about (empty: the campaign as a whole)."""
+
+    text: str
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ def judge(groups: Sequence[ScoreGroup], metrics: Sequence[str]) -> Verdict:
         return Verdict(UNKNOWN, sentences)
     missing = [baseline_words(name) for name, state in states.items() if state == "unknown"]
     missing += [baseline_words(name) for name in BASELINES if name not in states]
-    return Verdict(YES, sentences, f"not compared with {' and '.join(missing)}" if missing else "")
+    return Verdict(YES, sentences, f"but not compared with {' and '.join(missing)}" if missing else "")
 
 
 def _claim(row: ScoreRow) -> str:
@@ -100,43 +108,54 @@ def _against(row: ScoreRow) -> list[str]:
     for comparison in row.comparisons:
         start = f"With {baseline_words(comparison.name)}"
         if comparison.state == "unknown":
-            value = "" if comparison.text.startswith("not ") else f": {comparison.text}"
-            sentences.append(f"{start}{value}; not compared ({comparison.note}).")
+            value = "" if comparison.text.startswith("not ") else f"{comparison.text}, "
+            sentences.append(f"{start}: {value}not compared ({comparison.note}).")
         else:
             sentences.append(f"{start}: {comparison.text}; {said[comparison.state]} ({comparison.p}).")
     return sentences
 
 
-def cautions(groups: Sequence[ScoreGroup], counts: Counts) -> list[str]:
-    """List what cannot be concluded, and why; every item comes from the campaign's own tables."""
-    found = []
-    for row in preset_rows(groups):
-        label = score_metric(row.metric).label
-        if row.note:
-            found.append(f"{label}: {row.note}")
-        beaten_by = [baseline_words(item.name) for item in row.comparisons if item.state == "not beaten"]
-        if beaten_by:
-            found.append(f"{label}: not shown to exceed what {' or '.join(beaten_by)} would give.")
-        found += _not_compared(row) if row.computed else []
-    if counts.batches < 2:
-        found.append("All plates are of one batch: nothing can be said about another day or another laboratory.")
-    if counts.annotated < counts.perturbations:
-        missing = counts.perturbations - counts.annotated
-        found.append(
-            f"{plural(missing, 'perturbation')} without a known mechanism cannot count for or against the network."
-        )
-    found += _image_cautions(counts)
-    return list(dict.fromkeys(found))
+def cautions(groups: Sequence[ScoreGroup], counts: Counts) -> list[Caution]:
+    """List what cannot be concluded, and why; every item comes from the campaign's own tables.
+
+    A reason that several metrics share is one item.
+    """
+    concerned: dict[str, list[str]] = {}
+    rows = preset_rows(groups)
+    for row in rows:
+        for text in _row_cautions(row):
+            concerned.setdefault(text, []).append(score_metric(row.metric).label)
+    found = [
+        Caution(text, "all scores" if len(labels) == len(rows) > 1 else ", ".join(labels))
+        for text, labels in concerned.items()
+    ]
+    return found + [Caution(text) for text in (*_design_cautions(counts), *_image_cautions(counts))]
 
 
-def _not_compared(row: ScoreRow) -> list[str]:
-    """One caution for all baselines that share a reason."""
+def _row_cautions(row: ScoreRow) -> list[str]:
+    if not row.computed:
+        return [f"Not computed: {row.note}" if row.note != NO_NOTE else f"{NO_NOTE[0].upper()}{NO_NOTE[1:]}"]
+    found = [f"{note[0].upper()}{note[1:]}" for note in row.note.split("; ") if note]
+    beaten_by = [baseline_words(item.name) for item in row.comparisons if item.state == "not beaten"]
+    if beaten_by:
+        found.append(f"Not shown to exceed what {' or '.join(beaten_by)} would give")
     by_note: dict[str, list[str]] = {}
     for item in row.comparisons:
         if item.state == "unknown":
             by_note.setdefault(item.note, []).append(baseline_words(item.name))
-    label = score_metric(row.metric).label
-    return [f"{label}: not compared with {' or '.join(names)} ({note})." for note, names in by_note.items()]
+    return found + [f"Not compared with {' or '.join(names)}: {note}" for note, names in by_note.items()]
+
+
+def _design_cautions(counts: Counts) -> list[str]:
+    found = []
+    if counts.batches < 2:
+        found.append("All plates are of one batch: nothing can be said about another day or another laboratory")
+    missing = counts.perturbations - counts.annotated
+    if missing:
+        found.append(
+            f"{plural(missing, 'perturbation')} without a known mechanism cannot count for or against the network"
+        )
+    return found
 
 
 def _image_cautions(counts: Counts) -> list[str]:
@@ -145,6 +164,6 @@ def _image_cautions(counts: Counts) -> list[str]:
     total = counts.fields_ok + counts.fields_bad
     if total and counts.fields_bad / total > _MANY_BAD:
         return [
-            f"{percent(counts.fields_bad / total)} of all fields could not be used; their wells rest on fewer cells."
+            f"{percent(counts.fields_bad / total)} of all fields could not be used; their wells rest on fewer cells"
         ]
     return []

@@ -33,7 +33,7 @@ _SCORES = {
         "Mean average precision: rank all others by similarity to one perturbation; do those of its mechanism come "
         "first? 1 is perfect.",
         "ranked by similarity, perturbations of the same mechanism come near the top with a mean average precision of "
-        "{value} (1 is perfect)",
+        "{value}, where 1 is perfect",
     ),
     "map_moa_significant": Metric(
         "MOA mAP, significant",
@@ -54,7 +54,7 @@ _SCORES = {
         "How many times higher the odds of sharing a mechanism are among the most similar {at} % of pairs than among "
         "the rest. 1 is no better than chance.",
         "among the {at} % most similar pairs, the odds of sharing a mechanism are {value} times those of the other "
-        "pairs (1 is chance)",
+        "pairs, where 1 is chance",
         share=False,
     ),
     "dp_enrichment": Metric(

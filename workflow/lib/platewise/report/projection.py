@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def principal_components(profiles: np.ndarray, clip: float = 10.0) -> tuple[np.ndarray, np.ndarray]:
+def principal_components(profiles: np.ndarray, clip: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
     """Project profiles on their first two principal components.
 
     Features are scaled to mean 0 and standard deviation 1 and clipped to ``clip`` standard deviations, lest one broken

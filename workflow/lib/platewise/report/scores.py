@@ -18,6 +18,8 @@ from platewise.report.metrics import (
 from platewise.report.numbers import is_number, p_value, significant
 
 SIGNIFICANT = 0.05
+# Level 3, before normalisation and selection, as the batches tables call it.
+UNCORRECTED = "uncorrected"
 NO_NOTE = "not computed; the scores table gives no reason"
 
 
@@ -156,7 +158,7 @@ def _evaluated(score: dict) -> str:
 
 @dataclass(frozen=True)
 class BatchCell:
-    """A batch metric after one correction, and its change: ``better``, ``worse``, ``same`` or empty."""
+    """A batch metric after one correction, and its change: ``better``, ``worse``, ``no clear change`` or empty."""
 
     text: str
     interval: str
@@ -191,7 +193,7 @@ def batch_rows(batches: pd.DataFrame, corrections: Sequence[str], without: str =
     for (features, name), mine in batches.groupby(["Features", "Metric"], sort=False):
         words = batch_metric(name)
         by_correction = {row["Correction"]: row for row in mine.to_dict("records")}
-        before = by_correction.get(without, {}).get("Value", float("nan"))
+        before = by_correction.get(without, {})
         better = mine["Better"].iloc[0]
         cells = []
         for correction in corrections:
@@ -201,16 +203,20 @@ def batch_rows(batches: pd.DataFrame, corrections: Sequence[str], without: str =
             elif not is_number(row["Value"]):
                 cells.append(BatchCell("not computed", "", "", str(row["Note"] or NO_NOTE)))
             else:
-                change = "" if correction == without else _change(row["Value"], before, better)
+                change = "" if correction in (without, UNCORRECTED) else _change(row, before, better)
                 text = words.number(row["Value"])
                 cells.append(BatchCell(text, interval(words, row["Low"], row["High"]), change, str(row["Note"] or "")))
         rows.append(BatchRow(features, words.label, words.explanation, better, cells))
     return rows
 
 
-def _change(value: float, before: float, better: str) -> str:
-    if not is_number(before) or better not in ("higher", "lower"):
+def _change(after: dict, before: dict, better: str) -> str:
+    """Compare two rows; where their 95 % intervals overlap, nothing is claimed."""
+    if not is_number(before.get("Value")) or better not in ("higher", "lower"):
         return ""
-    if significant(value) == significant(before):
-        return "same"
-    return "better" if (value > before) == (better == "higher") else "worse"
+    bounds = [row[end] for row in (after, before) for end in ("Low", "High")]
+    if all(map(is_number, bounds)) and bounds[0] <= bounds[3] and bounds[2] <= bounds[1]:
+        return "no clear change"
+    if significant(after["Value"]) == significant(before["Value"]):
+        return "no clear change"
+    return "better" if (after["Value"] > before["Value"]) == (better == "higher") else "worse"

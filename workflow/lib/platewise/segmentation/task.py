@@ -17,6 +17,7 @@ from platewise.config.qc import QcConfig
 from platewise.config.segmentation import SegmentationConfig
 from platewise.config.store import StoreConfig
 from platewise.fields import BadFieldError, read_field
+from platewise.inventory import field_status
 from platewise.illumination import read_illumination
 from platewise.qc.fields import field_quality
 from platewise.segmentation.engine import Engine, make_engine
@@ -79,9 +80,8 @@ def segment_block(
         clean_leftovers(store, well)
     for (well, site), group in table.groupby([WELL, SITE], sort=False):
         field = _Field(str(well), int(site), group, _digest(group, flat, settings))
-        reasons = group.loc[group["Status"] != "ok", "Reason"]
-        if len(reasons):
-            rows.append(_bad(store, plate, field, "; ".join(dict.fromkeys(reasons))))
+        if group["Status"].ne("ok").any():
+            rows.append(_bad(store, plate, field, field_status(group)["Reason"].iloc[0]))
         elif (commit := read_commit(store, field.well, field.site, field.digest)) is not None:
             log.info("%s %s field %d is committed already", plate, field.well, field.site)
             rows.append(_good(plate, field, commit))
@@ -113,7 +113,7 @@ def _segment(
             try:
                 raw = read_field(field.rows, settings.channels, None)
             except BadFieldError as error:
-                yield _bad(store, plate, field, str(error))
+                yield _bad(store, plate, field, error.reason)
                 continue
             batch.append(field)
             raws.append(raw)

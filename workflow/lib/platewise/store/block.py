@@ -28,7 +28,9 @@ class Field:
     labels: dict[str, npt.NDArray[np.int32]]
 
 
-def read_block(manifest: Path, inventory: Path, illumination: Path, store: Path, channels: list[str]) -> Iterator[Field]:
+def read_block(
+    manifest: Path, inventory: Path, illumination: Path, store: Path, channels: list[str]
+) -> Iterator[Field]:
     """Yield the good fields of a block, in plate order.
 
     Raises

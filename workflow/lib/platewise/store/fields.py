@@ -148,7 +148,9 @@ def _halve(image: np.ndarray) -> np.ndarray:
 def _multiscales(name: str, axes: str, levels: int, pixel_size: float | None) -> dict[str, Any]:
     unit = {} if pixel_size is None else {"unit": "micrometer"}
     size = pixel_size or 1.0
-    described = [{"name": axis, "type": "channel"} if axis == "c" else {"name": axis, "type": "space", **unit} for axis in axes]
+    described = [
+        {"name": axis, "type": "channel"} if axis == "c" else {"name": axis, "type": "space", **unit} for axis in axes
+    ]
     datasets = [
         {
             "path": str(level),

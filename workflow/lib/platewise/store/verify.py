@@ -12,7 +12,6 @@ from platewise.store.paths import HASH_COLUMNS
 from platewise.tables import read_table
 
 
-
 @dataclass(frozen=True)
 class Damage:
     """A manifest that does not hold, and why."""

@@ -1,0 +1,131 @@
+"""The network of a small campaign with known truth, down to its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anndata
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+from platewise.config.network import NetworkConfig
+from platewise.network.build import build_network, run_build_network
+from platewise.network.edges import EDGE_COLUMNS
+from platewise.profiles.consensus import consensus
+from platewise.tables import read_table
+
+# Names that XML must escape or cannot hold, and letters beyond ASCII.
+NAMES = ['ac"id & <b>', "β-compound", "plain", "with\ttab\x07bell", "e", "f"]
+
+
+def campaign(perturbations: int = 6, strength: float = 8.0, plates: int = 4) -> pd.DataFrame:
+    """Pairs (0, 1), (2, 3), (4, 5) share a direction; 12 controls a plate."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for plate in range(plates):
+        for well in range(perturbations + 12):
+            name = NAMES[well] if well < perturbations else "DMSO"
+            profile = rng.normal(size=10)
+            if well < perturbations:
+                profile[well // 2] += strength
+            rows.append(
+                {
+                    "Metadata_Plate": f"P{plate}",
+                    "Metadata_Well": f"A{well + 1:02d}",
+                    "Metadata_Batch": "B",
+                    "Metadata_Perturbation": name,
+                    "Metadata_Dose": np.nan,
+                    "Metadata_MOA": f"moa {well // 2}" if well < 4 else "",
+                    "Metadata_ControlType": "" if well < perturbations else "negcon",
+                    "Metadata_CellCount": 100.0,
+                    **{f"Cells_X_{index}": value for index, value in enumerate(profile)},
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def test_the_three_true_pairs_are_connected_and_nothing_else() -> None:
+    wells = campaign()
+    network = build_network(wells, consensus(wells, "mean"), NetworkConfig(), "mean")
+    found = {frozenset(pair) for pair in network.edges[["Source", "Target"]].to_numpy()}
+    assert found == {frozenset(NAMES[:2]), frozenset(NAMES[2:4]), frozenset(NAMES[4:6])}
+    assert (network.edges["Source"] < network.edges["Target"]).all()
+    shared = network.edges.set_index("Source")["SharedMOA"]
+    assert shared.to_dict() == {'ac"id & <b>': True, "plain": True, "e": False}
+    assert (network.edges["QValue"] < 0.05).all()
+    assert network.nodes["Degree"].tolist() == [1] * 6
+    communities = network.nodes.set_index("Metadata_Perturbation")["Community"]
+    assert len(set(communities)) == 3
+    assert communities[NAMES[0]] == communities[NAMES[1]]
+    # Alike nodes are drawn together.
+    places = network.nodes.set_index("Metadata_Perturbation")[["X", "Y"]]
+    near = np.linalg.norm(places.loc[NAMES[0]] - places.loc[NAMES[1]])
+    assert near < np.linalg.norm(places.loc[NAMES[0]] - places.loc[NAMES[2]])
+
+
+def test_the_same_seed_gives_the_same_network() -> None:
+    wells = campaign(strength=2.0)
+    first, second = (build_network(wells, consensus(wells, "mean"), NetworkConfig(), "mean") for _ in range(2))
+    pd.testing.assert_frame_equal(first.nodes, second.nodes)
+    pd.testing.assert_frame_equal(first.edges, second.edges)
+
+
+def test_caps_keep_the_strongest() -> None:
+    wells = campaign()
+    table = consensus(wells, "mean")
+    every = build_network(wells, table, NetworkConfig(max_q=1.0), "mean").edges
+    assert len(every) < 15
+    top = build_network(wells, table, NetworkConfig(max_q=1.0, max_edges=2), "mean").edges
+    pd.testing.assert_frame_equal(top, every[:2])
+    one = build_network(wells, table, NetworkConfig(max_q=1.0, neighbours=1), "mean").edges
+    assert {frozenset(pair) for pair in one[["Source", "Target"]].to_numpy()} == {
+        frozenset(NAMES[index : index + 2]) for index in (0, 2, 4)
+    }
+
+
+def test_files_open_in_their_readers(tmp_path: Path) -> None:
+    wells = campaign()
+    wells.to_parquet(tmp_path / "wells.parquet")
+    consensus(wells, "mean").to_parquet(tmp_path / "consensus.parquet")
+    folder = tmp_path / "network"
+    run_build_network(
+        str(tmp_path / "wells.parquet"), str(tmp_path / "consensus.parquet"), str(folder), NetworkConfig(), "mean"
+    )
+    nodes, edges = read_table(folder / "nodes.parquet"), read_table(folder / "edges.parquet")
+    assert list(edges) == EDGE_COLUMNS
+    columns = ["Metadata_Perturbation", "Metadata_MOA", "Metadata_CellCount", "Degree", "Community", "X", "Y"]
+    assert list(nodes) == columns
+
+    graph = nx.read_graphml(folder / "network.graphml")
+    # XML has no bell; everything else arrives as it was.
+    readable = [name.replace("\x07", "\ufffd") for name in NAMES]
+    assert sorted(graph) == sorted(readable)
+    assert graph.edges['ac"id & <b>', "β-compound"]["shared_moa"] is True
+    first = edges.iloc[0]
+    assert graph.edges[readable[NAMES.index(first["Source"])], readable[NAMES.index(first["Target"])]][
+        "weight"
+    ] == pytest.approx(first["Similarity"])
+
+    data = anndata.read_h5ad(folder / "network.h5ad")
+    assert data.obs_names.tolist() == sorted(NAMES)
+    assert data.obsp["connectivities"].nnz == 2 * len(edges)
+    np.testing.assert_allclose(data.obsp["connectivities"].data + data.obsp["distances"].data, 1.0, atol=1e-12)
+    np.testing.assert_allclose(data.obsm["X_network"], nodes[["X", "Y"]], atol=1e-6)
+
+
+@pytest.mark.parametrize(("perturbations", "plates"), [(0, 2), (1, 2), (2, 1), (6, 1)])
+def test_tiny_campaigns_give_valid_empty_networks(perturbations: int, plates: int, tmp_path: Path) -> None:
+    wells = campaign(perturbations, strength=0.0, plates=plates)
+    wells.to_parquet(tmp_path / "wells.parquet")
+    consensus(wells, "median").to_parquet(tmp_path / "consensus.parquet")
+    folder = tmp_path / "network"
+    run_build_network(
+        str(tmp_path / "wells.parquet"), str(tmp_path / "consensus.parquet"), str(folder), NetworkConfig(), "median"
+    )
+    assert len(read_table(folder / "nodes.parquet")) == perturbations
+    edges = read_table(folder / "edges.parquet")
+    assert list(edges) == EDGE_COLUMNS
+    assert len(edges) == 0
+    assert nx.read_graphml(folder / "network.graphml").number_of_nodes() == perturbations
+    assert anndata.read_h5ad(folder / "network.h5ad").n_obs == perturbations

@@ -1,0 +1,76 @@
+"""Labels are shuffled within plates, and p-values are uniform when labels say nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+from platewise.config.network import NetworkConfig
+from platewise.network.edges import q_by_exceeding
+from platewise.network.nodes import unit_rows
+from platewise.network.null import Null, shuffle_within, shuffled_null
+from platewise.profiles.consensus import combine
+from scipy.stats import false_discovery_control, kstest
+
+
+def test_shuffles_stay_within_their_group() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.array(["b", "a", "b", "a", "b", "c"])
+    labels = np.arange(6)
+    seen = set()
+    for _ in range(200):
+        shuffled = shuffle_within(labels, groups, rng)
+        for group in "abc":
+            assert sorted(shuffled[groups == group]) == sorted(labels[groups == group])
+        seen.add(tuple(shuffled))
+    # 3! ways for b, 2! for a, 1 for c: all of them are reached.
+    assert len(seen) == 12
+
+
+def test_b_and_p_are_counted_as_defined() -> None:
+    null = Null((np.array([-0.5, 0.0, 0.2, 0.2]), np.array([0.9])))
+    assert null.exceeding(np.array([0.3, 0.2, -1.0]), 0).tolist() == [0, 2, 4]
+    assert null.p_values(0).tolist() == [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert null.p_values(1).tolist() == [0.5, 1.0]
+
+
+def test_q_values_are_benjamini_hochberg_over_all_pairs() -> None:
+    rng = np.random.default_rng(1)
+    unit = unit_rows(rng.normal(size=(40, 4)))
+    shared = rng.random((40, 40)) < 0.3
+    shared = shared | shared.T
+    null = Null((np.sort(rng.uniform(-1, 0.5, 300)), np.sort(rng.uniform(-1, 1, 50))))
+    first, second = np.triu_indices(40, k=1)
+    similarity = (unit @ unit.T)[first, second]
+    strata = shared[first, second].astype(int)
+    p = np.array([null.p_values(s)[null.exceeding(v, s)] for v, s in zip(similarity, strata, strict=True)])
+    expected = false_discovery_control(p, method="bh")
+    tables = q_by_exceeding(unit, shared, null)
+    found = [tables[s][null.exceeding(v, s)] for v, s in zip(similarity, strata, strict=True)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def simulate(rng: np.random.Generator, plate_effect: float) -> np.ndarray:
+    """One campaign without any phenotype: p of every pair."""
+    plates = np.repeat(np.arange(6), 8)
+    labels = np.tile(np.arange(8), 6) + 8 * (plates // 3)
+    values = rng.normal(size=(48, 12)) + plate_effect * rng.normal(size=(6, 12))[plates]
+    names = 16
+    shared = (np.arange(names)[:, None] // 8) == (np.arange(names)[None, :] // 8)
+
+    def profile(codes: np.ndarray) -> np.ndarray:
+        return combine(values, codes, names, "mean")
+
+    null = shuffled_null(profile, labels, plates, shared, 40, NetworkConfig().null_size, int(rng.integers(1 << 30)))
+    unit = unit_rows(profile(labels))
+    first, second = np.triu_indices(names, k=1)
+    similarity = (unit @ unit.T)[first, second]
+    strata = shared[first, second].astype(int)
+    return np.array([null.p_values(s)[null.exceeding(v, s)] for v, s in zip(similarity, strata, strict=True)])
+
+
+def test_p_values_are_uniform_without_phenotype_even_with_plate_effects() -> None:
+    rng = np.random.default_rng(2)
+    p = np.array([simulate(rng, plate_effect=1.0) for _ in range(40)])
+    # One pair of each kind a campaign, so that the values are independent.
+    assert kstest(p[:, 0], "uniform").pvalue > 0.01
+    assert kstest(p[:, 10], "uniform").pvalue > 0.01
+    assert 0.03 < (p < 0.05).mean() < 0.07
