@@ -57,7 +57,7 @@ test-unit: setup ## Run the quick tests only
 lint: setup ## Check the code's form: ruff, snakefmt, snakemake --lint
 	ruff check .
 	ruff format --check .
-	snakefmt --check --quiet Snakefile workflow/rules
+	snakefmt --check Snakefile workflow/rules
 	snakemake --lint --configfile config/demo/config.yaml
 
 format: setup ## Bring the code into form

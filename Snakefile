@@ -14,10 +14,16 @@ if "campaign" not in config:
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/images.smk"
-include: "workflow/rules/segmentation.smk"
-include: "workflow/rules/measurement.smk"
-include: "workflow/rules/embedding.smk"
+
+if CAMPAIGN.from_images:
+
+    include: "workflow/rules/images.smk"
+    include: "workflow/rules/segmentation.smk"
+    include: "workflow/rules/measurement.smk"
+    include: "workflow/rules/embedding.smk"
+    include: "workflow/rules/qc.smk"
+
+
 include: "workflow/rules/profiles.smk"
 include: "workflow/rules/correction.smk"
 include: "workflow/rules/network.smk"

@@ -153,7 +153,7 @@ def gallery(path: Path) -> None:
     for number, moa in enumerate(MOAS):
         compound = Compound("PW-0000", moa, 1.0, 1.0, 1.5, (0.0,) * len(Mechanism))
         strips.append((moa, strip(rendered_field(1, compound, 20.0, 400, f"C{number + 1:02d}"))))
-    picture(strips, 0.36, path)
+    picture(strips, 0.32, path)
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 # The plan: config and sheets checked, wildcards constrained, and the input functions that rules share.
+import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -146,3 +148,26 @@ def get_embedding_source(wildcards):
         "illumination": "<plate>/illumination.zarr",
         "store": ancient("<plate>/plate.zarr/zarr.json"),
     }
+
+
+def get_plate_pages(wildcards):
+    """Plates have pages where there are images to show."""
+    return expand("<results>/report/plates/{plate}.html", plate=CAMPAIGN.plates)
+
+
+def get_qc(wildcards):
+    """The QC tables of all plates, in the order of PLATES; none for a campaign that starts from a table."""
+    return {
+        f"qc_{level}": expand(f"<results>/plates/{{plate}}/qc/{level}.parquet", plate=CAMPAIGN.plates)
+        for level in ("fields", "wells")
+    }
+
+
+def get_plate_formats():
+    return {plate: CAMPAIGN.plates[plate].row.format for plate in CAMPAIGN.plates}
+
+
+def get_rerun_command(wildcards):
+    """What a user types after replacing bad images: only the blocks whose images changed are made again."""
+    files = " ".join(shlex.quote(os.path.relpath(path)) for path in workflow.configfiles)
+    return f"platewise run --configfile {files} --forcerun inventory_plate"

@@ -1,16 +1,66 @@
-# Quality control and the report.
-# Needs: something from every stage. Makes: a page for the campaign and one a plate.
+# The report.
+# Needs: something from every stage. Makes: the campaign's page.
 
 
 rule report_campaign:
-    """The campaign's page."""
+    """The campaign's page: what was screened, what it shows, and what cannot be concluded."""
     input:
-        profiles=expand(
-            "<campaign>/profiles/{features}.{correction}.consensus.parquet",
+        unpack(get_qc),
+        plate_pages=get_plate_pages,
+        selected=expand("<campaign>/profiles/{features}.selected.parquet", features=FEATURES),
+        selections=expand("<campaign>/profiles/{features}.selection.parquet", features=FEATURES),
+        dropped=expand(
+            "<results>/plates/{plate}/profiles/{features}.wells.dropped.parquet",
+            plate=PLATES,
+            features=FEATURES,
+        ),
+        corrected=expand(
+            "<campaign>/profiles/{features}.{correction}.parquet",
             features=FEATURES,
             correction=CORRECTIONS,
         ),
+        scores=expand(
+            "<campaign>/evaluation/{features}.{correction}.scores.parquet",
+            features=FEATURES,
+            correction=CORRECTIONS,
+        ),
+        enrichment=expand(
+            "<campaign>/evaluation/{features}.{correction}.enrichment.parquet",
+            features=FEATURES,
+            correction=CORRECTIONS,
+        ),
+        batches=expand(
+            "<campaign>/evaluation/{features}.{correction}.batches.parquet",
+            features=FEATURES,
+            correction=CORRECTIONS,
+        ),
+        nodes=expand(
+            "<campaign>/network/{features}.{correction}/nodes.parquet",
+            features=FEATURES,
+            correction=CORRECTIONS,
+        ),
+        edges=expand(
+            "<campaign>/network/{features}.{correction}/edges.parquet",
+            features=FEATURES,
+            correction=CORRECTIONS,
+        ),
+        curves=expand("<campaign>/embedding/{model}/curves.parquet", model=FEATURES[1:]),
     output:
-        "<results>/report/index.html",
-    shell:
-        "touch {output}"
+        report("<results>/report/index.html", caption="../report/campaign.rst", category="Campaign"),
+    log:
+        "<logs>/report_campaign.log",
+    benchmark:
+        "<benchmarks>/report_campaign.tsv"
+    params:
+        config=config,
+        plates=PLATES,
+        plate_formats=get_plate_formats(),
+        rerun=get_rerun_command,
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    conda:
+        "../../envs/cpu.yaml"
+    script:
+        "../scripts/report_campaign.py"

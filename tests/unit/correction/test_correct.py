@@ -75,13 +75,15 @@ def test_the_same_input_gives_the_same_output(method: object) -> None:
 
 def test_combat_takes_out_a_shift_between_batches_with_the_same_content() -> None:
     table = wells()
+    table.loc[table["Metadata_Batch"] == "B1", "Cells_X_0"] += np.float32(5)
     done = correct(table, CombatCorrection())[0]
 
     def shift(profiles: pd.DataFrame) -> float:
         return profiles.groupby("Metadata_Batch")["Cells_X_0"].mean().diff().iloc[1]
 
-    assert shift(table) > 0.7
-    assert abs(shift(done)) < 0.1
+    assert shift(table) > 5
+    # Empirical Bayes pulls the estimate towards the other features' shift: most of it goes, not all.
+    assert abs(shift(done)) < 0.3
 
 
 @pytest.mark.parametrize("method", [CombatCorrection(), HarmonyCorrection()])

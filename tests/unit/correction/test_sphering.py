@@ -46,7 +46,8 @@ def test_weights_are_zca_cor() -> None:
 
 def test_full_shrinkage_only_scales() -> None:
     controls = correlated(np.random.default_rng(3), 50, 4)
-    np.testing.assert_allclose(fit_sphering(controls, 1.0).weights, np.diag(1 / controls.std(axis=0, ddof=1)))
+    expected = np.diag(1 / controls.std(axis=0, ddof=1))
+    np.testing.assert_allclose(fit_sphering(controls, 1.0).weights, expected, atol=1e-12)
 
 
 def test_too_few_controls_without_shrinkage_are_refused() -> None:
@@ -135,6 +136,4 @@ def test_one_plate_cannot_choose_a_shrinkage_but_can_use_one() -> None:
 def test_a_feature_that_controls_do_not_vary_in_keeps_its_scale() -> None:
     controls = np.column_stack([np.random.default_rng(11).normal(size=20), np.full(20, 4.0)])
     fitted = fit_sphering(controls, 0.1)
-    np.testing.assert_allclose(
-        (np.array([[0.0, 7.0]]) - fitted.centre) @ fitted.weights.T, [[-fitted.centre[0] * fitted.weights[0, 0], 3.0]]
-    )
+    assert (fitted.weights @ (np.array([0.0, 7.0]) - fitted.centre))[1] == pytest.approx(3.0)

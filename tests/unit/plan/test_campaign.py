@@ -88,6 +88,7 @@ def test_embeddings_are_further_features(raw):
             ["segmentation.cell_channels", "'Tub'"],
         ),
         ("correction", {"preset": "best"}, ["correction", "best", "none, sphering"]),
+        ("preset_features", "deep", ["key preset_features", "'deep'", "one of classical"]),
         ("embeddings", {"classical": {"kind": "weak"}}, ["key embeddings", "'classical'", "another name"]),
         ("embeddings", {"Deep Net": {"kind": "weak"}}, ["embeddings", "Deep Net"]),
         ("embeddings", {"deep": {"kind": "weak", "train_plates": ["P9"]}}, ["deep.train_plates", "'P9'", "P1, P2"]),

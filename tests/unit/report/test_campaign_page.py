@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from platewise.columns import CELL_COUNT
+from platewise.config.report import ReportConfig
 from platewise.errors import DataError
 from platewise.tables import read_table, write_table
 from unit.report.small_campaign import BAD_FIELD, HOSTILE, NOTE, PRESET
@@ -35,6 +36,7 @@ def test_verdict_names_the_baseline_that_is_not_beaten(campaign_page):
     assert "Not shown: not above well position alone" in verdict
     assert "mean average precision of 0.637, where 1 is perfect (95 % interval 0.537 to 0.737; p = 0.002" in verdict
     assert "With cell count alone: 0.300; the score is higher (p = 0.001)." in verdict
+    assert "The network itself holds 5 connections; 3 of them join perturbations of a shared mechanism" in verdict
     assert "With well position alone: 0.330; the score is not shown to be higher (p = 0.31)." in verdict
 
 
@@ -141,19 +143,13 @@ def test_large_networks_are_cut_and_it_is_said(write_campaign, tmp_path, campaig
     many = pd.concat([nodes.assign(Metadata_Perturbation=[f"{place}-{copy}" for place in range(8)], Degree=copy)
                       for copy in range(5)], ignore_index=True)  # fmt: skip
     write_table(many, tmp_path / "nodes.parquet")
-    settings = write_settings(max_nodes=10)
+    settings = ReportConfig(max_nodes=10)
     tables = dataclasses.replace(campaign.tables, nodes=tmp_path / "nodes.parquet")
     page = write_campaign(tmp_path / "i.html", tables=tables, settings=settings)
 
     drawn = [trace for trace in page.figures()["figure-network"]["data"] if trace.get("hovertext")]
     assert sum(len(trace["x"]) for trace in drawn) == 10
     assert "The 10 best connected are drawn." in page.root.text()
-
-
-def write_settings(**values):
-    from platewise.config.report import ReportConfig
-
-    return ReportConfig(**values)
 
 
 def test_embedding_separates_batches_before_and_not_after(campaign_page):
@@ -171,6 +167,19 @@ def test_embedding_separates_batches_before_and_not_after(campaign_page):
         "classical, sphering",
     ]
     assert sum(len(trace["x"]) for trace in figure["data"]) == 240
+
+
+def test_many_wells_are_thinned_alike_and_it_is_said(write_campaign, tmp_path):
+    page = write_campaign(tmp_path / "i.html", settings=ReportConfig(max_points=100))
+    traces = page.figures()["figure-batches"]["data"]
+    names = {
+        axis: sorted(text for trace in traces if trace["xaxis"] == axis for text in trace["text"])
+        for axis in ("x", "x2")
+    }
+
+    assert len(names["x"]) == len(names["x2"]) == 100
+    assert [name.split(", batch")[0] for name in names["x"]] == [name.split(", batch")[0] for name in names["x2"]]
+    assert "Of the wells, 100 are drawn, chosen at random." in page.root.text()
 
 
 def test_mechanisms_are_told_apart_by_colour_and_shape(campaign_page):

@@ -123,7 +123,7 @@ def test_a_caution_of_several_scores_is_said_once():
     note = "every treatment sits in one well position"
     groups = score_groups(
         scores(
-            ("map_moa", "", 0.6, 0.01, f"{note}; few pairs"),
+            ("map_moa", "", 0.6, 0.01, note),
             ("map_replicate", "", 0.6, 0.01, note),
             ("nsc", "", np.nan, np.nan, "no match"),
         ),
@@ -132,7 +132,6 @@ def test_a_caution_of_several_scores_is_said_once():
 
     assert [(caution.text, caution.about) for caution in cautions(groups, COUNTS)] == [
         ("Every treatment sits in one well position", "MOA mAP, Replicate mAP"),
-        ("Few pairs", "MOA mAP"),
         ("Not computed: no match", "NSC"),
     ]
 

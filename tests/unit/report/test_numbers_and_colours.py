@@ -107,6 +107,18 @@ def test_components_do_not_depend_on_scale_or_on_broken_features():
     assert principal_components(broken)[0] == pytest.approx(principal_components(profiles)[0])
 
 
+@pytest.mark.parametrize("shape", [(60, 8), (8, 60)])
+def test_components_agree_with_a_plain_decomposition(shape):
+    values = np.random.default_rng(3).normal(0, 1, shape)
+    values = (values - values.mean(axis=0)) / values.std(axis=0)
+    left, size, _ = np.linalg.svd(values, full_matrices=False)
+
+    scores, explained = principal_components(values, clip=100)
+
+    assert np.abs(scores) == pytest.approx(np.abs(left[:, :2] * size[:2]))
+    assert explained == pytest.approx(size[:2] ** 2 / (size**2).sum())
+
+
 def test_one_broken_well_does_not_stretch_the_picture():
     profiles = np.random.default_rng(2).normal(0, 1, (400, 5))
     profiles[0] = 1e6

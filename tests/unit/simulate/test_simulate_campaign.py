@@ -106,6 +106,16 @@ def test_a_finished_folder_is_left_alone(tiny):
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before
 
 
+def test_a_moved_folder_gets_new_paths_and_nothing_else(tmp_path):
+    render_campaign("tiny", tmp_path / "here", seed=4)
+    (tmp_path / "here").rename(tmp_path / "there")
+    before = _digests(tmp_path / "there")
+    sheet = render_campaign("tiny", tmp_path / "there", seed=4)
+    assert f"{tmp_path}/there/images/PW01001" in sheet.read_text()
+    after = _digests(tmp_path / "there")
+    assert [name for name in after if after[name] != before.get(name)] == ["plates.tsv"]
+
+
 def test_a_half_finished_folder_is_completed_and_only_that(tmp_path):
     folder = tmp_path / "tiny"
     render_campaign("tiny", folder, seed=5)

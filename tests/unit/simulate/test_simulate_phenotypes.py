@@ -182,6 +182,32 @@ def test_effect_of_a_treatment_is_its_activity_along_moa_and_own_direction():
     np.testing.assert_array_equal(effect(None, 2.0), np.zeros(len(Mechanism)))
 
 
+SIGNATURES = {
+    "Aurora kinase inhibitor": lambda cells: (cells.content >= 8).mean(),
+    "Tubulin polymerization inhibitor": lambda cells: _share(cells, MITOTIC),
+    "HDAC inhibitor": lambda cells: np.median(cells.major * cells.minor),
+    "Actin polymerization inhibitor": lambda cells: -np.median(cells.reach),
+    "Proteasome inhibitor": lambda cells: _share(cells, DYING),
+    "Topoisomerase inhibitor": lambda cells: (cells.content == 4).mean(),
+    "CDK inhibitor": lambda cells: (cells.content == 2).mean(),
+}
+
+
+def _sample(vector, seed):
+    return sample_cells((2400, 2400), 800, vector, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("moa", SIGNATURES)
+def test_signature_of_a_moa_grows_with_dose(moa):
+    compound = Compound("PW-0001", moa, 1.0, 1.0, 1.5, (0.0,) * len(Mechanism))
+
+    def measured(dose):
+        # Rare phases need thousands of cells: one untreated cell in seventy is dying.
+        return np.mean([SIGNATURES[moa](_sample(effect(compound, dose), seed)) for seed in range(6)])
+
+    assert measured(0.0) < measured(1.0) < measured(20.0)
+
+
 def test_library_is_drawn_once_with_inactive_compounds_in_different_moas():
     moas = (("HDAC inhibitor", 3), ("mTOR inhibitor", 3), ("CDK inhibitor", 2))
     library = make_library(moas, 2, 7)

@@ -208,6 +208,27 @@ def _to_uint16(pixels: np.ndarray, y: int, x: int) -> np.ndarray:
     return np.clip(np.rint(pixels), 0, np.iinfo(np.uint16).max).astype(np.uint16)
 
 
+def crop_statistics(crops: np.ndarray) -> np.ndarray:
+    """Return mean and standard deviation of each channel of each crop.
+
+    Parameters
+    ----------
+    crops
+        (n, channel, y, x) uint16. Pixels that are zero in every channel lie outside the image (or the mask) and do not
+        count; a crop without any other pixel has mean and deviation 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, 2, channel) float32: means, then standard deviations, in camera units.
+    """
+    statistics = np.empty((len(crops), 2, crops.shape[1]), dtype=np.float32)
+    for row, crop in zip(statistics, crops, strict=True):
+        pixels = crop[:, crop.any(axis=0)]
+        row[:] = (pixels.mean(axis=1), pixels.std(axis=1)) if pixels.size else 0
+    return statistics
+
+
 @dataclass(frozen=True)
 class CropStore:
     """A crop store that was opened for reading.
@@ -220,6 +241,8 @@ class CropStore:
         (cell, channel, y, x) uint16, not loaded: index it to read. ``images[:]`` is all of it.
     objects
         (cell, 4) int32: row, column, site, object number; row and column counted from 0.
+    statistics
+        (cell, 2, channel) float32 from ``crop_statistics``: the brightness of a plate is known without its pixels.
     channels
         Names of the channels, in their order.
     provenance
@@ -229,6 +252,7 @@ class CropStore:
     path: Path
     images: zarr.Array = field(repr=False)
     objects: np.ndarray = field(repr=False)
+    statistics: np.ndarray = field(repr=False)
     channels: tuple[str, ...]
     provenance: dict[str, Any]
 
@@ -289,6 +313,7 @@ class CropWriter:
         self._shape = (len(self._channels), size, size)
         self._waiting: list[np.ndarray] = []
         self._objects: list[np.ndarray] = []
+        self._statistics: list[np.ndarray] = []
         self._written = 0
 
     def __enter__(self) -> CropWriter:
@@ -298,6 +323,7 @@ class CropWriter:
             "channels": self._channels,
             "size": self._size,
             "object_columns": list(OBJECT_COLUMNS),
+            "statistics": ["mean", "standard deviation"],
             "provenance": self._facts,
         }
         group.attrs.put({"platewise": attributes})
@@ -323,6 +349,7 @@ class CropWriter:
                 f"{(len(objects), *self._shape)} uint16. Hint: cut them with the size and channels of this store."
             )
         self._objects.append(objects)
+        self._statistics.append(crop_statistics(crops))
         self._waiting.append(crops)
         if sum(map(len, self._waiting)) >= CELLS_PER_SHARD:
             self._flush(whole_shards=True)
@@ -350,17 +377,22 @@ class CropWriter:
     def _finish(self) -> None:
         self._flush(whole_shards=False)
         objects = np.concatenate([np.empty((0, 4), np.int32), *self._objects])
-        array = self._group.create_array(
-            "objects",
-            shape=objects.shape,
-            chunks=(max(len(objects), 1), 4),
-            dtype="int32",
-            compressors=[BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec()],
-            dimension_names=("cell", "column"),
-        )
-        array[:] = objects
+        statistics = np.concatenate([np.empty((0, 2, len(self._channels)), np.float32), *self._statistics])
+        self._write_small("objects", objects, ("cell", "column"))
+        self._write_small("statistics", statistics, ("cell", "statistic", "channel"))
         _sync(self._temporary)
         _replace(self._temporary, self.path)
+
+    def _write_small(self, name: str, values: np.ndarray, dimensions: tuple[str, ...]) -> None:
+        array = self._group.create_array(
+            name,
+            shape=values.shape,
+            chunks=(max(len(values), 1), *values.shape[1:]),
+            dtype=values.dtype,
+            compressors=[BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec()],
+            dimension_names=dimensions,
+        )
+        array[:] = values
 
 
 def write_crops(
@@ -386,10 +418,12 @@ def read_crops(path: str | Path) -> CropStore:
     try:
         group = zarr.open_group(Path(path), mode="r")
         facts = group.attrs["platewise"]
-        images, objects = group["images"], np.asarray(group["objects"][:])
-        store = CropStore(Path(path), images, objects, tuple(facts["channels"]), facts["provenance"])
+        images, objects, statistics = group["images"], group["objects"][:], group["statistics"][:]
+        store = CropStore(Path(path), images, objects, statistics, tuple(facts["channels"]), facts["provenance"])
         if images.shape != (len(objects), len(store.channels), facts["size"], facts["size"]):
             raise ValueError(f"images {images.shape} do not fit {len(objects)} objects, {facts}")
+        if statistics.shape != (len(objects), 2, len(store.channels)):
+            raise ValueError(f"statistics {statistics.shape} do not fit {len(objects)} objects")
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise DataError(
             f"{path}: cannot be read as a crop store ({type(error).__name__}: {error}). "

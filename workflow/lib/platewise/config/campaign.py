@@ -62,6 +62,11 @@ class CampaignConfig(Section):
     embeddings: dict[Name, EmbeddingConfig] = Field(
         {}, description="Learned features by name, such as `deep`. Empty: engineered features only."
     )
+    preset_features: Name = Field(
+        CLASSICAL,
+        description="The features whose network is the campaign's result: `classical` or an embedding's name. Like "
+        "`correction.preset`, choose it before looking at the scores.",
+    )
     profiles: ProfilesConfig = Field(ProfilesConfig(), description="From cells to well profiles.")
     correction: CorrectionConfig = Field(CorrectionConfig(), description="Batch correction.")
     network: NetworkConfig = Field(NetworkConfig(), description="The network of perturbations.")

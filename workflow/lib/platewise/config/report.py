@@ -44,4 +44,7 @@ class ReportConfig(Section):
     max_nodes: int = Field(
         2000, ge=10, description="Largest network to draw. Of a larger one, the nodes with most connections are drawn."
     )
+    max_points: int = Field(
+        3000, ge=100, description="Most wells to draw in a panel; of more, an even random choice is drawn."
+    )
     references: tuple[ReferenceConfig, ...] = Field((), description="Published values to show beside the scores.")

@@ -117,10 +117,8 @@ def load_cells(
     channels, side = len(chosen[0].stores[0].channels), chosen[0].stores[0].size // config.downscale
     # Filled in place: these are the gigabytes of a campaign, and no second copy of them is made.
     crops = np.empty((ends[-1], channels, side, side), dtype=np.uint16)
-    references = []
     for plate, end, count in zip(chosen, ends, counts, strict=True):
         _fill(crops[end - count : end], plate, config.downscale)
-        references.append(plate_reference([crops[end - count : end]]))
     keys = [
         names[wells[PLATE] == plate].set_axis(wells.loc[wells[PLATE] == plate, WELL])[object_wells(some.objects)]
         for plate, some in zip(plates, chosen, strict=True)
@@ -134,8 +132,18 @@ def load_cells(
         numbers,
         well_numbers,
         tuple(plates),
-        np.stack(references),
+        np.stack([reference_of_stores(plate.stores) for plate in chosen]),
     )
+
+
+def reference_of_stores(stores: Sequence[CropStore]) -> np.ndarray:
+    """Return the centre and scale (2, channel) of a plate from all its crop stores; see ``plate_reference``.
+
+    Training and embedding both take every cell of the plate's stores, with or without a label, so that both bring a
+    crop to the same scale.
+    """
+    statistics = [store.statistics for store in stores]
+    return plate_reference(np.concatenate(statistics) if statistics else np.empty((0, 2, 0)))
 
 
 @dataclass(frozen=True)

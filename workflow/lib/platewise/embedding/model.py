@@ -132,7 +132,7 @@ def embed_crops(
     batch
         Crops in one go; halved by itself when a GPU runs out of memory.
     reference
-        Centre and scale of the plate (2, channel), from ``preprocess.plate_reference``; needed by models with
+        Centre and scale of the plate (2, channel), from ``cells.reference_of_stores``; needed by models with
         ``normalise: plate``, and by no others.
 
     Returns
@@ -157,7 +157,7 @@ def embed_crops(
         need = "needs the reference of the plate" if reference is None else "takes no reference of a plate"
         raise DataError(
             f"embedding: model {model.folder} has `normalise: {wanted.normalise}` and {need}. "
-            "Hint: compute it with plate_reference from all crops of the plate, for such models only."
+            "Hint: make it with reference_of_stores from all crop stores of the plate, for `normalise: plate` only."
         )
     with reproducible():
         return halve_on_oom(lambda size: _embed(model, crops, size, reference), batch)

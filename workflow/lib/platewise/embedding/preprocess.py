@@ -12,8 +12,6 @@ none of the statistics and is 0, the mean, in the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import torch
 
@@ -69,36 +67,30 @@ def crop_statistics(crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return mean, (difference.square().sum(dim=(2, 3)) / count).sqrt()
 
 
-def plate_reference(shrunk: Iterable[np.ndarray]) -> np.ndarray:
+def plate_reference(statistics: np.ndarray) -> np.ndarray:
     """Return the centre and scale of a plate's channels: medians over its cells of the crops' means and deviations.
 
     Parameters
     ----------
-    shrunk
-        Arrays of shrunk crops (n, channel, y, x) uint16, together a plate's (or a sample of them).
+    statistics
+        (n, 2, channel) as crop stores hold them, of the plate's cells or an even sample of them.
 
     Returns
     -------
     numpy.ndarray
-        (2, channel) float32: centres, then scales.
+        (2, channel) float32: centres, then scales, in camera units.
 
     Raises
     ------
     DataError
-        If there is no crop at all.
+        If there is no cell at all.
     """
-    means, deviations = [], []
-    for part in shrunk:
-        for first in range(0, len(part), 512):
-            mean, deviation = crop_statistics(torch.from_numpy(part[first : first + 512].astype(np.float32)))
-            means.append(mean.numpy())
-            deviations.append(deviation.numpy())
-    if not means:
+    if not len(statistics):
         raise DataError(
-            "embedding: a plate without crops has no brightness to normalise by. Hint: look at the plate's QC page; "
-            "leave the plate out, or use `normalise: crop`."
+            "embedding: a plate without crops has no brightness to normalise by. Hint: give all crop stores of the "
+            "plate; if none holds a cell, look at the plate's QC page and leave the plate out."
         )
-    return np.stack([np.median(np.concatenate(values), axis=0) for values in (means, deviations)]).astype(np.float32)
+    return np.median(statistics, axis=0).astype(np.float32)
 
 
 def standardise(crops: torch.Tensor, reference: torch.Tensor | None = None) -> torch.Tensor:

@@ -14,10 +14,9 @@ from platewise.columns import OBJECT, PLATE, SITE, WELL
 from platewise.config.embedding import RandomEmbedding, WeakEmbedding
 from platewise.crops import CropStore, object_wells, read_crops
 from platewise.device import DeviceRequest, choose_device
-from platewise.embedding.cells import Cells, load_cells
+from platewise.embedding.cells import Cells, load_cells, reference_of_stores
 from platewise.embedding.model import CURVES, Architecture, EmbeddingModel, embed_crops, load_model, save_model
 from platewise.embedding.network import build_network
-from platewise.embedding.preprocess import plate_reference, shrink_crops
 from platewise.embedding.training import CURVE_COLUMNS, train
 from platewise.errors import ConfigError, DataError, Problem
 from platewise.tables import write_table
@@ -171,7 +170,7 @@ def embed_block(
     batch
         Crops in one go.
     plate_crops
-        All crop stores of the plate; only read by models with ``normalise: plate``.
+        All crop stores of the plate; models with ``normalise: plate`` read their statistics, not their pixels.
 
     Raises
     ------
@@ -187,7 +186,7 @@ def embed_block(
         )
     reference = None
     if model.architecture.normalise == "plate":
-        reference = reference_of_stores(plate_crops, model.architecture.downscale)
+        reference = reference_of_stores([read_crops(path) for path in plate_crops])
     features, halvings = _embed_store(model, store, batch, reference)
     provenance = {
         "stage": "embedding",
@@ -209,12 +208,6 @@ def _embed_store(
         parts.append(embedded.result)
         batch, halvings = embedded.batch, halvings + embedded.halvings
     return np.concatenate(parts), halvings
-
-
-def reference_of_stores(paths: Sequence[str | Path], downscale: int) -> np.ndarray:
-    """Return the centre and scale (2, channel) of a plate from all its crop stores; see ``plate_reference``."""
-    stores = [read_crops(path) for path in paths]
-    return plate_reference(shrink_crops(piece, downscale) for store in stores for piece in store.pieces())
 
 
 def embedding_table(plate: str, objects: np.ndarray, features: np.ndarray) -> pd.DataFrame:

@@ -46,7 +46,7 @@ def nearest_match(similarity: Similarity, matches: np.ndarray, excluded: np.ndar
         some = counts > 0
         values[rows[some]] = (nearest & matches[rows]).sum(axis=1)[some] / counts[some]
     if not np.isfinite(values).any():
-        raise CannotScoreError("no treatment has a neighbour of another perturbation to compare with")
+        raise CannotScoreError("all treatments share a perturbation or batch that is to be left out")
     return Items(values, clusters)
 
 

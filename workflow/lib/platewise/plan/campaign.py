@@ -143,6 +143,13 @@ def _known_keys(path: Iterable[Any]) -> list[str]:
 
 
 def _cross_check(config: CampaignConfig, source: str, plate_names: list[str]) -> Iterable[Problem]:
+    if config.preset_features not in config.features:
+        yield Problem(
+            f"{source}, key preset_features",
+            repr(config.preset_features),
+            f"one of {', '.join(config.features)}",
+            "name classical or an embedding of this config",
+        )
     if CLASSICAL in config.embeddings:
         yield Problem(f"{source}, key embeddings", repr(CLASSICAL), "another name", "rename it; classical is built in")
     if config.table is not None and config.embeddings:

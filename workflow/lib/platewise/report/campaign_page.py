@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from platewise.columns import BATCH, MOA
+from platewise.columns import BATCH, MOA, metadata_columns
 from platewise.config.report import ReportConfig
 from platewise.report.campaign import (
     bad_field_rows,
@@ -149,6 +149,7 @@ def report_campaign(
         enrichment_drawn=_drawn(data.enrichment),
         network=_network_words(data.nodes, data.edges, settings.max_nodes),
         panels=list(data.profiles),
+        points_cut=settings.max_points if max(map(len, data.profiles.values())) > settings.max_points else 0,
         corrections=corrections,
         batch_rows=batch_rows(data.batches, corrections),
         cards=cards,
@@ -212,12 +213,22 @@ def _figures(data: _Data, preset: tuple[str, str], settings: ReportConfig) -> di
     figures = {"figure-network": network_figure(data.nodes, data.edges, settings.max_nodes)}
     if _drawn(data.enrichment):
         figures["figure-enrichment"] = enrichment_figure(data.enrichment, preset)
-    panels = {title: (table, *principal_components(profile_matrix(table))) for title, table in data.profiles.items()}
+    panels = {title: _panel(table, settings.max_points) for title, table in data.profiles.items()}
     figures["figure-batches"] = projection_figure(panels, BATCH, shape_controls=False)
     figures["figure-mechanisms"] = projection_figure(panels, MOA, shape_controls=True)
     for place, (model, curves) in enumerate(data.curves.items()):
         figures[f"figure-curves-{place}"] = curves_figure(curves, model)
     return figures
+
+
+def _panel(table: pd.DataFrame, most: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Components of all wells; of many wells, a choice that is the same in every panel of a campaign."""
+    scores, explained = principal_components(profile_matrix(table))
+    wells = table[metadata_columns(table.columns)]
+    if len(wells) > most:
+        chosen = np.sort(np.random.default_rng(0).choice(len(wells), most, replace=False))
+        wells, scores = wells.iloc[chosen], scores[chosen]
+    return wells, scores, explained
 
 
 def _drawn(enrichment: pd.DataFrame) -> bool:
@@ -254,7 +265,7 @@ def _network_words(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
         "edges": len(edges),
         "shared": shared,
         "alone": int((nodes["Degree"] == 0).sum()),
-        "communities": int(nodes["Community"].nunique()),
+        "groups": int((nodes["Community"].value_counts() > 1).sum()),
         "drawn": min(len(nodes), max_nodes),
         "best": best.to_dict("records"),
     }

@@ -135,7 +135,7 @@ def cautions(groups: Sequence[ScoreGroup], counts: Counts) -> list[Caution]:
 def _row_cautions(row: ScoreRow) -> list[str]:
     if not row.computed:
         return [f"Not computed: {row.note}" if row.note != NO_NOTE else f"{NO_NOTE[0].upper()}{NO_NOTE[1:]}"]
-    found = [f"{note[0].upper()}{note[1:]}" for note in row.note.split("; ") if note]
+    found = [f"{row.note[0].upper()}{row.note[1:]}"] if row.note else []
     beaten_by = [baseline_words(item.name) for item in row.comparisons if item.state == "not beaten"]
     if beaten_by:
         found.append(f"Not shown to exceed what {' or '.join(beaten_by)} would give")

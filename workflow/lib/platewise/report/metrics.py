@@ -36,7 +36,7 @@ _SCORES = {
         "{value}, where 1 is perfect",
     ),
     "map_moa_significant": Metric(
-        "MOA mAP, significant",
+        "Share that find their mechanism",
         "Share of perturbations whose own mechanism is found above chance (false discovery rate 0.05).",
     ),
     "map_replicate": Metric(
@@ -45,7 +45,7 @@ _SCORES = {
         "there a phenotype at all? 1 is perfect.",
     ),
     "map_replicate_significant": Metric(
-        "Replicate mAP, significant",
+        "Share active",
         "Share of treatments whose replicates are told from negative controls (false discovery rate 0.05): how many "
         "are active.",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import eigh
 
 
 def principal_components(profiles: np.ndarray, clip: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +33,20 @@ def principal_components(profiles: np.ndarray, clip: float = 3.0) -> tuple[np.nd
     values -= values.mean(axis=0)
     if min(values.shape) < 2:
         return np.zeros((len(values), 2)), np.zeros(2)
-    left, size, right = np.linalg.svd(values, full_matrices=False)
-    largest = np.abs(right[:2]).argmax(axis=1)
-    signs = np.sign(right[[0, 1], largest])
-    return left[:, :2] * size[:2] * signs, size[:2] ** 2 / (size**2).sum()
+    loadings, variance = _leading_axes(values)
+    largest = np.abs(loadings).argmax(axis=0)
+    loadings *= np.sign(loadings[largest, [0, 1]])
+    return values @ loadings, variance / (values**2).sum()
+
+
+def _leading_axes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First two eigenvectors (feature, 2) of the scatter matrix, by way of the smaller of its two products."""
+    wide = values.shape[1] > values.shape[0]
+    product = values @ values.T if wide else values.T @ values
+    last = len(product) - 1
+    variance, vectors = eigh(product, subset_by_index=[last - 1, last])
+    vectors = vectors[:, ::-1]
+    if wide:
+        vectors = values.T @ vectors
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=0), 1e-300)
+    return vectors, np.maximum(variance[::-1], 0)

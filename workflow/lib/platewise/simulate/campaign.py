@@ -104,17 +104,30 @@ def render_campaign(
     layout = lay_out(design, seed)
     tasks = list(_tasks(design, seed, folder, layout))
     missing = [task for task in tasks if not task.paths.complete]
-    if not missing and _read_stamp(folder / STAMP) == stamp and (folder / "truth" / "cells.parquet").is_file():
-        return folder / "plates.tsv"
-    _write_text(folder / _STARTED, stamp)
+    if missing or _read_text(folder / STAMP) != stamp or not (folder / "truth" / "cells.parquet").is_file():
+        _complete(missing, tasks, folder, stamp, workers, progress)
+    # Also for a finished folder: it may have been moved, and the plate sheet holds its path.
     _write_sheets(design, folder, layout)
+    return folder / "plates.tsv"
+
+
+def _complete(
+    missing: list[_Task],
+    tasks: list[_Task],
+    folder: Path,
+    stamp: str,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Render what is missing, gather the truth, and exchange the stamp of a start for that of an end."""
+    _write_text(folder / _STARTED, stamp)
+    (folder / STAMP).unlink(missing_ok=True)
     _render(missing, len(tasks), workers, progress)
     write_table(
         read_tables([task.paths.truth for task in tasks]), folder / "truth" / "cells.parquet", json.loads(stamp)
     )
     _write_text(folder / STAMP, stamp)
     (folder / _STARTED).unlink()
-    return folder / "plates.tsv"
 
 
 def field_paths(folder: Path, plate: str, well: Well, site: int) -> FieldPaths:
@@ -141,14 +154,14 @@ def _stamp(design: Design, seed: int) -> str:
     return json.dumps(facts, indent=1, sort_keys=True) + "\n"
 
 
-def _read_stamp(path: Path) -> str | None:
+def _read_text(path: Path) -> str | None:
     return path.read_text() if path.is_file() else None
 
 
 def _prepare(folder: Path, stamp: str) -> None:
     """Make the folder, or clear it of another rendered campaign; refuse to touch anything else."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = [_read_stamp(folder / name) for name in (STAMP, _STARTED)]
+    found = [_read_text(folder / name) for name in (STAMP, _STARTED)]
     if not any(folder.iterdir()):
         return
     if found == [None, None]:
@@ -240,6 +253,9 @@ def _write_tiff(path: Path, image: np.ndarray) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
+    """Write a text whole or not at all; a file that already says the same keeps its time of change."""
+    if _read_text(path) == text:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:

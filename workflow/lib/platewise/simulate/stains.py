@@ -215,10 +215,10 @@ def mito(canvas: Canvas) -> np.ndarray:
     cells, shapes, rng = canvas.cells, canvas.shapes, canvas.rng
     amount = canvas.effect(M.MITO_AMOUNT, 0.9) * np.exp(rng.normal(0, 0.35, len(cells)))
     # Some cells carry many times the dye.
-    hot = np.where(rng.random(len(cells)) < 0.08, rng.uniform(2, 7, len(cells)), 1.0)
+    hot = np.where(rng.random(len(cells)) < 0.08, rng.uniform(2.5, 9, len(cells)), 1.0)
     body = 0.85 * np.exp(-shapes.outside / 9) + 0.26
     flat = np.where(canvas.inside, 0.62, body) * (1 + 0.06 * canvas.grain) * canvas.vacuoles
-    faint = _fill_rounded(canvas, flat, 1.0) * _levels(canvas, 760, M.MITO_AMOUNT, 0.4, (2.2, 7.0), 0.1)
+    faint = _fill_rounded(canvas, flat, 1.0) * _levels(canvas, 950, M.MITO_AMOUNT, 0.4, (2.2, 7.0), 0.1)
     return faint + _threads(canvas, amount * hot, hot)
 
 
@@ -236,7 +236,7 @@ def _threads(canvas: Canvas, amount: np.ndarray, hot: np.ndarray) -> np.ndarray:
     heading = angle + np.where(around, np.pi / 2, 0) + rng.normal(0, 0.5, len(owner))
     length = np.maximum(rng.gamma(1.3, 5.5, len(owner)) * longer[owner], 1.0)
     ys, xs, line = walk(y, x, heading, length, 0.42, rng)
-    weight = rng.gamma(1.0, 500, len(owner)) * amount[owner] * np.where(cells.rounded[owner], 1.5, 1.0)
+    weight = rng.gamma(1.0, 600, len(owner)) * amount[owner] * np.where(cells.rounded[owner], 1.5, 1.0)
     # Short ones swell, so that their light is not lost with their length.
     weight = weight * np.clip(longer[owner], 0.3, 1.3) ** -0.55
     owner = owner[line]

@@ -1,0 +1,262 @@
+"""Whole evaluations of small campaigns: known truth, and nothing that crashes on too little data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from platewise.config.correction import SpheringCorrection
+from platewise.config.evaluation import EvaluationConfig
+from platewise.config.network import NetworkConfig
+from platewise.correction.correct import run_correct_batches
+from platewise.evaluation.batches import BATCH_COLUMNS, run_score_batches, score_batches, uncorrected_profiles
+from platewise.evaluation.evaluate import ENRICHMENT_COLUMNS, evaluate, run_evaluate_network
+from platewise.evaluation.scores import NOT_BEATEN, SCORE_COLUMNS
+from platewise.profiles.consensus import consensus
+from platewise.profiles.frame import split_profiles
+from platewise.tables import read_table
+from pydantic import ValidationError
+
+CONFIG = EvaluationConfig(permutations=200, shuffles=30, bootstraps=50, null_size=500)
+METRICS = {
+    "enrichment@1",
+    "dp_enrichment",
+    "map_moa",
+    "map_moa_significant",
+    "map_replicate",
+    "map_replicate_significant",
+    "percent_replicating",
+    "nsc",
+    "nscb",
+}
+BATCH_METRICS = [
+    "silhouette_batch",
+    "kbet_acceptance",
+    "ilisi",
+    "pcr_batch",
+    "probe_batch",
+    "probe_plate",
+    "silhouette_perturbation",
+    "map_replicate",
+    "map_replicate_across_batches",
+    "map_moa",
+]
+
+
+def campaign(
+    perturbations: int = 12,
+    plates: int = 4,
+    batches: int = 2,
+    controls: int = 6,
+    moas: int = 4,
+    strength: float = 5.0,
+    batch_effect: float = 0.0,
+    annotated: bool = True,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Perturbations of one mechanism share a direction; every plate holds each once, at a place drawn anew."""
+    rng = np.random.default_rng(seed)
+    directions, shifts = rng.normal(size=(moas, 16)), rng.normal(size=(batches, 16))
+    rows = []
+    for plate in range(plates):
+        places = rng.permutation(perturbations + controls)
+        batch = plate * batches // plates
+        for well in range(perturbations + controls):
+            treated = well < perturbations
+            profile = rng.normal(size=16) + batch_effect * shifts[batch]
+            if treated:
+                profile += strength * directions[well % moas]
+            rows.append(
+                {
+                    "Metadata_Plate": f"P{plate}",
+                    "Metadata_Well": f"{'ABCD'[places[well] // 6]}{places[well] % 6 + 1:02d}",
+                    "Metadata_Batch": f"B{batch}",
+                    "Metadata_Perturbation": f"drug {well:02d}" if treated else "DMSO",
+                    "Metadata_Dose": np.nan,
+                    "Metadata_MOA": f"moa {well % moas}" if treated and annotated else "",
+                    "Metadata_ControlType": "" if treated else "negcon",
+                    "Metadata_CellCount": int(rng.integers(80, 120)),
+                    **{f"Cells_X_{index}": value for index, value in enumerate(profile)},
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def evaluated(wells: pd.DataFrame, note: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
+    return evaluate(wells, consensus(wells, "mean"), CONFIG, NetworkConfig(), "classical", "none", note)
+
+
+def test_a_campaign_with_phenotype_beats_every_baseline() -> None:
+    scores, curve = evaluated(campaign())
+    own = scores[scores["Baseline"] == ""].set_index("Metric")
+    assert set(own.index) == METRICS
+    for metric in ("map_moa", "map_replicate", "percent_replicating", "nsc", "nscb"):
+        assert own.loc[metric, "Value"] > 0.95
+        assert own.loc[metric, "PValue"] == 1 / 31
+    assert own.loc["enrichment@1", "Value"] > 5
+    assert own.loc["nsc", ["Evaluated", "Total"]].tolist() == [12, 12]
+    baselines = scores[(scores["Baseline"] != "") & scores["Metric"].isin(["map_moa", "nsc", "map_replicate"])]
+    assert (baselines["PValue"] < 0.05).all()
+    assert (baselines["Note"] == "").all()
+    assert set(curve["Baseline"]) == {"", "cell_count", "position", "shuffled"}
+    assert list(curve) == ENRICHMENT_COLUMNS
+    assert list(scores) == SCORE_COLUMNS
+
+
+def test_a_campaign_without_phenotype_is_marked() -> None:
+    scores, _ = evaluated(campaign(strength=0.0))
+    own = scores[scores["Baseline"] == ""].set_index("Metric")
+    assert own.loc["map_moa", "PValue"] > 0.05
+    assert own.loc["map_replicate", "PValue"] > 0.05
+    marked = scores[(scores["Baseline"] != "") & scores["Metric"].isin(["map_moa", "nsc"])]
+    assert (marked["Note"] == NOT_BEATEN).mean() > 0.7
+
+
+def test_a_baseline_that_explains_everything_is_not_beaten() -> None:
+    wells = campaign(strength=0.0)
+    moa = wells["Metadata_MOA"].str[-1].replace("", "9").astype(int)
+    wells["Metadata_CellCount"] = 1000 * moa + wells["Metadata_CellCount"] // 50
+    scores, _ = evaluated(wells)
+    row = scores[(scores["Metric"] == "map_moa") & (scores["Baseline"] == "cell_count")].iloc[0]
+    assert row["Value"] > 0.99
+    assert row["Note"] == NOT_BEATEN
+
+
+def test_what_a_layout_cannot_tell_is_noted() -> None:
+    wells = campaign()
+    fixed = wells[wells["Metadata_Plate"] == "P0"].set_index("Metadata_Perturbation")["Metadata_Well"]
+    treated = wells["Metadata_ControlType"] == ""
+    wells.loc[treated, "Metadata_Well"] = wells.loc[treated, "Metadata_Perturbation"].map(fixed)
+    own = evaluated(wells)[0].query("Baseline == ''").set_index("Metric")["Note"]
+    assert (
+        own["map_replicate"] == "every treatment sits in one well position: treatment and position cannot be told apart"
+    )
+    assert "well position" not in own["nsc"]
+    wells = campaign()
+    # Half of the treatments in each batch.
+    number = wells["Metadata_Perturbation"].str[-2:].replace("SO", "99").astype(int)
+    wells = wells[~treated | ((number < 6) == (wells["Metadata_Batch"] == "B0"))]
+    own = evaluated(wells)[0].query("Baseline == ''").set_index("Metric")["Note"]
+    assert own["map_replicate"] == "every treatment lies in one batch: treatment and batch cannot be told apart"
+    assert own["nsc"] == "neighbours may be of the same batch; nscb leaves these out"
+
+
+def test_missing_cell_counts_are_a_note() -> None:
+    scores, curve = evaluated(campaign().assign(Metadata_CellCount=np.nan))
+    rows = scores[scores["Baseline"] == "cell_count"]
+    assert rows["Value"].isna().all()
+    assert set(rows["Note"]) == {"no cell counts in the profiles"}
+    assert curve.query("Baseline == 'cell_count'")["OddsRatio"].isna().all()
+
+
+def test_a_note_of_the_correction_reaches_every_score() -> None:
+    scores, _ = evaluated(campaign(), note="profiles are not corrected: too few controls")
+    assert scores.query("Baseline == ''")["Note"].str.endswith("too few controls").all()
+
+
+SMALL = {
+    "no annotations": {"annotated": False},
+    "one mechanism a perturbation": {"moas": 12},
+    "one plate": {"plates": 1, "batches": 1},
+    "one batch": {"batches": 1},
+    "no controls": {"controls": 0},
+    "one perturbation": {"perturbations": 1, "moas": 1},
+    "two perturbations": {"perturbations": 2, "moas": 1},
+    "only controls": {"perturbations": 0},
+}
+REASONS = {
+    "no annotations": ("map_moa", "fewer than two annotated perturbations"),
+    "one mechanism a perturbation": ("enrichment@1", "no two perturbations share an annotation"),
+    "one plate": ("map_replicate", "no perturbation has two wells to compare"),
+    "one batch": ("nscb", "all treatments lie in one batch"),
+    "no controls": ("map_replicate", "no negative controls on the plates of the treated wells"),
+    "one perturbation": ("percent_replicating", "fewer treatments than replicates"),
+    "two perturbations": ("dp_enrichment", "all perturbations share an annotation"),
+    "only controls": ("map_replicate_significant", "no treated wells"),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_too_little_data_gives_reasons_and_never_a_missing_row(name: str) -> None:
+    wells = campaign(**SMALL[name])
+    scores, curve = evaluated(wells)
+    assert set(scores["Metric"]) == METRICS
+    assert (scores.groupby("Metric")["Baseline"].apply(set) == {"", "cell_count", "position", "shuffled"}).all()
+    assert len(scores) == 4 * len(METRICS)
+    assert len(curve) == 4 * len(CONFIG.shares)
+    # Every number is there or its reason is.
+    missing = scores[scores["Value"].isna()]
+    assert (missing["Note"] != "").all()
+    metric, reason = REASONS[name]
+    row = scores[(scores["Metric"] == metric) & (scores["Baseline"] == "")].iloc[0]
+    assert np.isnan(row["Value"])
+    assert reason in row["Note"]
+    batches = score_batches(wells, consensus(wells, "mean"), CONFIG, NetworkConfig(), "classical", "none")
+    assert batches["Metric"].tolist() == BATCH_METRICS
+    assert list(batches) == BATCH_COLUMNS
+    assert (batches.loc[batches["Value"].isna(), "Note"] != "").all()
+
+
+def test_the_same_seed_gives_the_same_scores() -> None:
+    for first, second in zip(evaluated(campaign(strength=1.0)), evaluated(campaign(strength=1.0)), strict=True):
+        pd.testing.assert_frame_equal(first, second)
+
+
+def value_of(table: pd.DataFrame, metric: str) -> float:
+    return float(table.loc[table["Metric"] == metric, "Value"].iloc[0])
+
+
+def test_batch_metrics_tell_a_batch_effect_from_a_phenotype() -> None:
+    arguments = (CONFIG, NetworkConfig(), "classical", "none")
+    wells = campaign(controls=12, plates=8)
+    shifted = campaign(controls=12, plates=8, batch_effect=4.0)
+    clean = score_batches(wells, consensus(wells, "mean"), *arguments)
+    dirty = score_batches(shifted, consensus(shifted, "mean"), *arguments)
+    for metric in ("silhouette_batch", "pcr_batch", "probe_batch", "probe_plate"):
+        assert value_of(dirty, metric) > value_of(clean, metric) + 0.2
+    for metric in ("kbet_acceptance", "ilisi", "silhouette_perturbation"):
+        assert value_of(dirty, metric) < value_of(clean, metric) - 0.1
+    assert value_of(clean, "map_replicate_across_batches") > 0.95
+    better = clean.set_index("Metric")["Better"]
+    assert better["silhouette_batch"] == "lower"
+    assert better["silhouette_perturbation"] == "higher"
+
+
+def test_tasks_read_and_write_their_files(tmp_path: Path) -> None:
+    wells = campaign(plates=4, batch_effect=3.0)
+    paths = {name: str(tmp_path / f"{name}.parquet") for name in ("4b", "4c", "5", "scores", "curve", "batches", "raw")}
+    wells.to_parquet(paths["4b"])
+    wells.to_parquet(paths["raw"])
+    run_correct_batches(paths["4b"], paths["4c"], str(tmp_path / "x.h5ad"), SpheringCorrection())
+    consensus(read_table(paths["4c"]), "mean").to_parquet(paths["5"])
+    names = ("classical", "sphering")
+    run_evaluate_network(paths["4c"], paths["5"], paths["scores"], paths["curve"], CONFIG, NetworkConfig(), *names)
+    run_score_batches(
+        paths["4c"], paths["5"], paths["batches"], CONFIG, NetworkConfig(), *names, wells_paths=[paths["raw"]]
+    )
+    scores, batches = read_table(paths["scores"]), read_table(paths["batches"])
+    assert set(scores["Correction"]) == {"sphering"}
+    assert set(scores["Features"]) == {"classical"}
+    assert list(read_table(paths["curve"])) == ENRICHMENT_COLUMNS
+    assert batches["Correction"].unique().tolist() == ["uncorrected", "sphering"]
+    before, after = (batches[batches["Correction"] == name] for name in ("uncorrected", "sphering"))
+    assert value_of(before, "pcr_batch") > value_of(after, "pcr_batch")
+
+
+def test_uncorrected_profiles_are_on_one_scale_for_the_campaign() -> None:
+    wells = campaign(controls=10, batch_effect=3.0)
+    wells["Cells_X_0"] = wells["Cells_X_0"] * 1000 + 50
+    wells["Cells_X_1"] = 4.0
+    raw = uncorrected_profiles(wells, ["Cells_X_0", "Cells_X_1", "Cells_X_2", "Cells_X_99"])
+    metadata, values, features = split_profiles(raw)
+    assert features == ["Cells_X_0", "Cells_X_2"]
+    controls = (metadata["Metadata_ControlType"] == "negcon").to_numpy()
+    np.testing.assert_allclose(np.median(values[controls], axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(np.median(np.abs(values[controls]), axis=0) * 1.4826, 1, atol=1e-4)
+
+
+def test_a_share_that_is_no_percentage_is_refused() -> None:
+    with pytest.raises(ValidationError, match="expected percentages above 0 and below 100"):
+        EvaluationConfig(shares=(1.0, 100.0))

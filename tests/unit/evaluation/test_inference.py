@@ -1,0 +1,64 @@
+"""Intervals cover, tests keep their level, and both respect that items of one perturbation belong together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from platewise.evaluation.inference import benjamini_hochberg, bootstrap_interval, paired_p
+from platewise.evaluation.items import Items
+from scipy.stats import kstest, permutation_test
+
+
+def test_paired_p_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(0.5, 1, 12), rng.normal(0, 1, 12)
+    ours = paired_p(Items(first, np.arange(12)), Items(second, np.arange(12)), 20_000, rng)
+    theirs = permutation_test(
+        (first, second),
+        lambda a, b, axis: (a - b).mean(axis=axis),
+        permutation_type="samples",
+        alternative="greater",
+        n_resamples=np.inf,
+        vectorized=True,
+    ).pvalue
+    assert ours == pytest.approx(theirs, abs=0.01)
+
+
+def test_paired_p_is_uniform_when_nothing_differs() -> None:
+    rng = np.random.default_rng(1)
+    p = []
+    for _ in range(200):
+        # Four items of each perturbation move together: they are one observation, not four.
+        clusters = np.repeat(np.arange(10), 4)
+        first, second = (rng.normal(size=10)[clusters] for _ in range(2))
+        p.append(paired_p(Items(first, clusters), Items(second, clusters), 199, rng))
+    assert kstest(p, "uniform").pvalue > 0.01
+
+
+def test_equal_scores_are_not_better() -> None:
+    items = Items(np.array([0.0, 1.0, 1.0]), np.arange(3))
+    assert paired_p(items, items, 99, np.random.default_rng(0)) == 1.0
+
+
+def test_items_without_both_values_are_left_out() -> None:
+    first, second = Items(np.array([1.0, np.nan]), np.arange(2)), Items(np.array([np.nan, 0.0]), np.arange(2))
+    assert np.isnan(paired_p(first, second, 99, np.random.default_rng(0)))
+
+
+def test_the_interval_covers_the_mean() -> None:
+    rng = np.random.default_rng(2)
+    covered = []
+    for _ in range(200):
+        clusters = np.repeat(np.arange(30), 3)
+        values = 0.4 + rng.normal(size=30)[clusters] + 0.1 * rng.normal(size=90)
+        low, high = bootstrap_interval(Items(values, clusters), 300, rng)
+        covered.append(low <= 0.4 <= high)
+    assert 0.88 <= np.mean(covered) <= 0.99
+
+
+def test_one_perturbation_has_no_interval() -> None:
+    assert np.isnan(bootstrap_interval(Items(np.ones(3), np.zeros(3)), 50, np.random.default_rng(0))).all()
+
+
+def test_benjamini_hochberg_by_hand_and_with_missing_values() -> None:
+    np.testing.assert_allclose(benjamini_hochberg(np.array([0.01, np.nan, 0.02, 0.5])), [0.03, np.nan, 0.03, 0.5])

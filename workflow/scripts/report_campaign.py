@@ -1,0 +1,46 @@
+"""Write the page of the campaign."""
+
+from pathlib import Path
+
+from platewise.config.base import parse_section
+from platewise.config.campaign import CampaignConfig
+from platewise.jobs import log_to
+from platewise.report.campaign_page import CampaignTables, report_campaign
+from platewise.versions import library_versions
+
+log_to(snakemake.log[0])
+config = parse_section(CampaignConfig, snakemake.params.config)
+plates, features = snakemake.params.plates, config.features
+preset = (config.preset_features, config.correction.preset)
+kinds = [(name, correction) for name in features for correction in config.correction.methods]
+corrected = dict(zip(kinds, snakemake.input.corrected, strict=True))
+networks = [Path(path).parent for path in snakemake.input.nodes]
+network = next(folder for folder in networks if folder.name == ".".join(preset))
+panels = {}
+# The preset's own panels come last: the page counts from the last one.
+for name in sorted(features, key=lambda name: name == preset[0]):
+    panels[f"{name}, uncorrected"] = snakemake.input.selected[features.index(name)]
+    panels[f"{name}, {preset[1]}"] = corrected[name, preset[1]]
+report_campaign(
+    snakemake.output[0],
+    campaign=config.campaign,
+    preset=preset,
+    tables=CampaignTables(
+        scores=snakemake.input.scores,
+        enrichment=snakemake.input.enrichment,
+        batches=snakemake.input.batches,
+        edges=network / "edges.parquet",
+        nodes=network / "nodes.parquet",
+        profiles=panels,
+        qc_wells=dict(zip(plates, snakemake.input.qc_wells, strict=False)),
+        qc_fields=dict(zip(plates, snakemake.input.qc_fields, strict=False)),
+        selection=dict(zip(features, snakemake.input.selections, strict=True)),
+        dropped=snakemake.input.dropped,
+        curves=dict(zip(features[1:], snakemake.input.curves, strict=True)),
+    ),
+    settings=config.report,
+    plate_format=snakemake.params.plate_formats or config.plate_format,
+    rerun_command=snakemake.params.rerun,
+    config=config.model_dump(mode="json"),
+    versions=library_versions(),
+)
