@@ -8,11 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from html_pages import Page
 from platewise.config.report import ReportConfig
 from platewise.report.campaign_page import report_campaign
 from platewise.report.plate_page import report_plate
-from unit.report.pages import Page
-from unit.report.small_campaign import CHANNELS, HOSTILE, PRESET, make_campaign, read_image, read_labels
+from small_campaign import CHANNELS, HOSTILE, PRESET, make_campaign, read_image, read_labels
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no browser: install chromium to check the pages in one")
@@ -57,18 +57,19 @@ def browse(page: Path, profile: Path) -> tuple[str, str]:
         timeout=120,
         check=True,
     )
+    assert "</html>" in done.stdout, done.stderr
     return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
 
 @pytest.mark.parametrize("name", ["campaign", "plate"])
 def test_the_console_stays_silent(pages, name, tmp_path):
-    _, said = browse(pages[name], tmp_path)
+    _, said = browse(pages[name], tmp_path / "profile")
 
     assert said == ""
 
 
 def test_every_figure_is_drawn_and_names_are_texts(pages, tmp_path):
-    dom, _ = browse(pages["campaign"], tmp_path)
+    dom, _ = browse(pages["campaign"], tmp_path / "profile")
 
     for figure in Page(pages["campaign"]).figures():
         drawn = dom.split(f'<div id="{figure}"', 1)[1][:4000]

@@ -141,7 +141,7 @@ def test_dp_enrichment_by_hand() -> None:
     assert np.isnan(items.values[3:]).all()
     # At the median: 0 has top {1, 2}: both match; 1 has {0, 2}: both; 2 has {0, 1}: both.
     assert dp_enrichment(similarity, matches, 50.0).values[:3].tolist() == [2.0, 2.0, 2.0]
-    # A top with a miss: labels x, y, x, x: query 0 has top {1, 2}, with 1 hit, 1 miss, and outside {3} 1 match, 0 others.
+    # A top with a miss: query 0 has top {1, 2} with a hit and a miss, and outside {3, 4} a match and another.
     other = dp_enrichment(
         CloseNumber(np.array([0.0, 1, 3, 7, 15])), annotation_matches(["x", "y", "x", "x", "w"]), 50.0
     )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+
+# The fixture modules beside this file, under their own names.
+sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
 import pytest
+from html_pages import Page
 from platewise.config.report import ReferenceConfig, ReportConfig
 from platewise.report.campaign_page import report_campaign
 from platewise.report.plate_page import report_plate
-from unit.report.pages import Page
-from unit.report.small_campaign import (
+from small_campaign import (
     CHANNELS,
+    COMMAND,
     HOSTILE,
     PRESET,
     SmallCampaign,
@@ -20,7 +25,6 @@ from unit.report.small_campaign import (
     read_labels,
 )
 
-COMMAND = "platewise run --configfile 'my <config>.yaml' --forcerun inventory_plate"
 SETTINGS = ReportConfig(references=(ReferenceConfig(metric="nsc", value=0.94, source="Ljosa 2013 & others"),))
 
 

@@ -49,6 +49,7 @@ LOW_WELL = "D07"
 BLURRED = ("E08", 1)
 NOTE = "no two perturbations share a mechanism in the top 1 %: an odds ratio <b>cannot</b> be formed"
 PRESET = ("classical", "sphering")
+COMMAND = "platewise run --configfile 'my <config>.yaml' --forcerun inventory_plate"
 
 
 @dataclass(frozen=True)

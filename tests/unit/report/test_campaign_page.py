@@ -11,7 +11,7 @@ from platewise.columns import CELL_COUNT
 from platewise.config.report import ReportConfig
 from platewise.errors import DataError
 from platewise.tables import read_table, write_table
-from unit.report.small_campaign import BAD_FIELD, HOSTILE, NOTE, PRESET
+from small_campaign import BAD_FIELD, HOSTILE, NOTE, PRESET
 
 
 def score_rows(page, metric: str) -> list[list[str]]:
@@ -222,6 +222,28 @@ def test_training_curves_are_drawn_without_settings(campaign_page):
     names = [trace["name"] for trace in traces]
     assert names == ["train loss", "validation loss", "train accuracy", "validation accuracy"]
     assert traces[1]["y"][:5] == [None] * 5
+
+
+def test_an_untrained_embedding_has_no_curves_and_it_is_said(write_campaign, tmp_path, campaign):
+    write_table(read_table(campaign.tables.curves["deep"]).head(0), tmp_path / "curves.parquet")
+    tables = dataclasses.replace(
+        campaign.tables, curves={"noise": tmp_path / "curves.parquet", **campaign.tables.curves}
+    )
+    page = write_campaign(tmp_path / "i.html", tables=tables)
+
+    assert "figure-curves-0" not in page.figures()
+    assert "figure-curves-1" in page.figures()
+    assert "noise Not trained" in page.root.text()
+
+
+def test_panels_stand_two_in_a_row(write_campaign, tmp_path, campaign):
+    paths = list(campaign.tables.profiles.values())
+    tables = dataclasses.replace(campaign.tables, profiles={f"panel {n}": paths[n % 2] for n in range(5)})
+    layout = write_campaign(tmp_path / "i.html", tables=tables).figures()["figure-batches"]["layout"]
+
+    left = [layout[f"xaxis{n}"]["domain"][0] for n in ("", 2, 3, 4, 5)]
+    assert left == [left[0], left[1], left[0], left[1], left[0]]
+    assert layout["height"] > 1300
 
 
 def test_provenance_names_files_below_the_campaign_and_the_config(campaign_page):

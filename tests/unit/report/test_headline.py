@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from platewise.report.headline import NO, UNKNOWN, YES, Counts, cautions, judge
+from platewise.report.headline import NO, UNKNOWN, YES, Counts, cautions, judge, network_cautions
 from platewise.report.scores import batch_rows, score_groups
 
 PRESET = ("deep", "sphering")
@@ -117,6 +117,14 @@ def test_cautions_come_from_notes_baselines_and_counts():
         ("10 % of all fields could not be used; their wells rest on fewer cells", ""),
     ]
     assert cautions([], COUNTS) == []
+
+
+def test_a_network_of_few_connections_is_not_hidden_by_a_good_score():
+    (caution,) = network_cautions(nodes=38, alone=34)
+
+    assert caution.text.startswith("34 of 38 perturbations have no connection that survives")
+    assert network_cautions(nodes=38, alone=19) == []
+    assert network_cautions(nodes=0, alone=0) == []
 
 
 def test_a_caution_of_several_scores_is_said_once():

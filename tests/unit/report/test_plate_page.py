@@ -16,8 +16,7 @@ from platewise.errors import DataError
 from platewise.report.plate_page import choose_wells
 from platewise.report.thumbnails import cut_middle, shrink, thumbnail
 from platewise.tables import read_table
-from unit.report.conftest import COMMAND
-from unit.report.small_campaign import BAD_FIELD, BLURRED, CHANNELS, HOSTILE, LOW_WELL, platemap, read_labels
+from small_campaign import BAD_FIELD, BLURRED, CHANNELS, COMMAND, HOSTILE, LOW_WELL, platemap, read_labels
 
 
 def test_tiles_hold_the_totals(plate_page, campaign):
@@ -193,6 +192,15 @@ def test_missing_means_are_said(write_plate, tmp_path, campaign):
     row = {row["Well"]: row for row in page.rows("Every well")}["B04"]
     assert row["Mean DNA"] == "not measured"
     assert any(title.text().endswith("not measured") for title in page.find("title"))
+
+
+def test_missing_words_are_read_as_empty(write_plate, tmp_path, campaign, plate_page):
+    wells = read_table(campaign.tables.qc_wells["BR001"]).replace({"Metadata_MOA": "", "Flag": ""}, None)
+    pd.DataFrame.to_parquet(wells, tmp_path / "wells.parquet")
+    page = write_plate(tmp_path / "p.html", qc_wells=tmp_path / "wells.parquet")
+
+    assert page.rows("Every well") == plate_page.rows("Every well")
+    assert page.rows("Flagged wells") == plate_page.rows("Flagged wells")
 
 
 def _decode(source: str) -> Image.Image:

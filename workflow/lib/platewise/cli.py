@@ -63,6 +63,16 @@ def verify(
     typer.echo(f"{damaged} damaged block(s)" + ("" if keep or not damaged else ", removed; run the workflow again"))
 
 
+@app.command()
+def scores(configfile: ConfigFile) -> None:
+    """Print NSC and NSCB of a finished campaign, a line a correction, the preset's own last."""
+    from platewise.evaluation.summary import nsc_lines
+    from platewise.plan.campaign import load_campaign
+
+    for line in nsc_lines(load_campaign(_read_yaml(configfile), str(configfile)).config):
+        typer.echo(line)
+
+
 @app.command("config-reference")
 def config_reference(
     check: Annotated[bool, typer.Option(help="Fail if config/README.md is not in step.")] = False,

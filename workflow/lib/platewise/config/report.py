@@ -38,8 +38,9 @@ class ReportConfig(Section):
     headline_metrics: tuple[str, ...] = Field(
         ("map_moa", "enrichment", "nsc"),
         min_length=1,
-        description="The metric that answers, at the top of the page, whether the network connects perturbations of "
-        "one mechanism: the first of these that could be computed, whatever its value. `enrichment` means any share.",
+        description="The metric that answers, at the top of the page, whether profiles bring perturbations of "
+        "one mechanism together: the first of these that could be computed, whatever its value. `enrichment` means "
+        "that at any share.",
     )
     max_nodes: int = Field(
         2000, ge=10, description="Largest network to draw. Of a larger one, the nodes with most connections are drawn."

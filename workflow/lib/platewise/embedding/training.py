@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+import torch.utils.deterministic
 from torch.nn import functional
 
 from platewise.config.embedding import WeakEmbedding
@@ -66,14 +67,19 @@ def reproducible() -> Iterator[None]:
     # cuBLAS reads this when it starts; without it, deterministic algorithms refuse to run on CUDA.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     cudnn = torch.backends.cudnn
+    settings = torch.utils.deterministic
     before = torch.are_deterministic_algorithms_enabled(), cudnn.benchmark, cudnn.allow_tf32
+    fill = settings.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True)
     cudnn.benchmark, cudnn.allow_tf32 = False, False
+    # Filling memory that is about to be overwritten guards against reading it too early, at a tenth of the speed.
+    settings.fill_uninitialized_memory = False
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before[0])
         cudnn.benchmark, cudnn.allow_tf32 = before[1:]
+        settings.fill_uninitialized_memory = fill
 
 
 def train(

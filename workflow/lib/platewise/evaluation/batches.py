@@ -62,14 +62,17 @@ def run_score_batches(
         Their names.
     wells_paths
         ``{features}.wells.parquet`` of every plate. When given, level 3 is scored too, as the correction
-        ``uncorrected``: on the features of ``profiles_path``, each on the scale of the campaign's controls.
+        ``uncorrected``: on the features of ``profiles_path``, each on the scale of the campaign's controls. The rows
+        are the same for every correction.
     """
     wells = read_table(profiles_path)
     note = correction_note(profiles_path)
     tables = []
     if wells_paths:
         raw = uncorrected_profiles(read_tables(wells_paths), split_profiles(wells)[2])
-        tables.append(score_batches(raw, consensus(raw, "mean"), config, network, features, UNCORRECTED))
+        # A correction that makes components has none of level 3's features: nothing to hold against it here.
+        if split_profiles(raw)[2]:
+            tables.append(score_batches(raw, consensus(raw, "mean"), config, network, features, UNCORRECTED))
     tables.append(score_batches(wells, read_table(consensus_path), config, network, features, correction, note))
     facts = {"stage": "evaluation", "algorithm": ALGORITHMS["evaluation"], "parameters": config.model_dump()}
     write_table(pd.concat(tables, ignore_index=True), out, facts)

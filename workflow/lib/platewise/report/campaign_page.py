@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from platewise.columns import BATCH, MOA, metadata_columns
+from platewise.columns import BATCH, CONTROL_TYPE, MOA, metadata_columns
 from platewise.config.report import ReportConfig
 from platewise.report.campaign import (
     bad_field_rows,
@@ -27,7 +27,7 @@ from platewise.report.figures import (
     network_figure,
     projection_figure,
 )
-from platewise.report.headline import cautions, judge, screened
+from platewise.report.headline import cautions, judge, network_cautions, screened
 from platewise.report.html import render_page, write_page
 from platewise.report.metrics import baseline_words
 from platewise.report.numbers import significant
@@ -36,7 +36,7 @@ from platewise.report.provenance import as_yaml, sources
 from platewise.report.scores import UNCORRECTED, baseline_names, batch_rows, score_groups
 from platewise.tables import read_table, read_tables
 
-# An embedding's curves may hold thousands of epochs on a long run; the page lists none of them as a table.
+# More bad fields than this are on the pages of their plates only.
 _MOST_BAD_ROWS = 500
 
 
@@ -126,6 +126,7 @@ def report_campaign(
         If a table cannot be read.
     """
     data = _read(tables)
+    network = _network_words(data.nodes, data.edges, settings.max_nodes)
     groups = score_groups(data.scores, preset, settings.references)
     counts = count_campaign(data.profiles[list(data.profiles)[-1]], data.all_wells(), data.all_fields())
     pages = dict(plate_pages or {plate: f"plates/{plate}.html" for plate in data.qc_wells})
@@ -142,12 +143,12 @@ def report_campaign(
         counts=counts,
         screened=screened(counts),
         verdict=judge(groups, settings.headline_metrics),
-        cautions=cautions(groups, counts),
+        cautions=[*cautions(groups, counts), *network_cautions(network["nodes"], network["alone"])],
         groups=groups,
         baselines=[baseline_words(name) for name in baseline_names(data.scores)],
         enrichment_rows=_enrichment_rows(data.enrichment, preset),
         enrichment_drawn=_drawn(data.enrichment),
-        network=_network_words(data.nodes, data.edges, settings.max_nodes),
+        network=network,
         panels=list(data.profiles),
         points_cut=settings.max_points if max(map(len, data.profiles.values())) > settings.max_points else 0,
         corrections=corrections,
@@ -159,7 +160,7 @@ def report_campaign(
         rerun_command=rerun_command,
         losses=losses(tables.dropped),
         selections=[feature_selection(name, read_table(path)) for name, path in tables.selection.items()],
-        curves=list(data.curves),
+        curves=[(name, len(curves) > 0) for name, curves in data.curves.items()],
         sources=sources(tables.paths(), Path(target).parent.parent),
         versions=dict(versions or {}),
         config=as_yaml(config) if config else "",
@@ -197,7 +198,7 @@ def _read(tables: CampaignTables) -> _Data:
         read_table(tables.edges),
         _words_filled(read_table(tables.nodes)),
         *(
-            {name: read_table(path) for name, path in mapping.items()}
+            {name: _words_filled(read_table(path)) for name, path in mapping.items()}
             for mapping in (tables.profiles, tables.qc_wells, tables.qc_fields, tables.curves)
         ),
     )
@@ -205,7 +206,7 @@ def _read(tables: CampaignTables) -> _Data:
 
 def _words_filled(table: pd.DataFrame) -> pd.DataFrame:
     """Replace missing text by the empty text: Parquet keeps them apart, the page does not."""
-    words = [name for name in ("Baseline", "Note", MOA) if name in table]
+    words = [name for name in ("Baseline", "Note", "Flag", "Reason", MOA, CONTROL_TYPE) if name in table]
     return table.assign(**{name: table[name].fillna("").astype(str) for name in words})
 
 
@@ -216,8 +217,9 @@ def _figures(data: _Data, preset: tuple[str, str], settings: ReportConfig) -> di
     panels = {title: _panel(table, settings.max_points) for title, table in data.profiles.items()}
     figures["figure-batches"] = projection_figure(panels, BATCH, shape_controls=False)
     figures["figure-mechanisms"] = projection_figure(panels, MOA, shape_controls=True)
-    for place, (model, curves) in enumerate(data.curves.items()):
-        figures[f"figure-curves-{place}"] = curves_figure(curves, model)
+    for place, curves in enumerate(data.curves.values()):
+        if len(curves):
+            figures[f"figure-curves-{place}"] = curves_figure(curves)
     return figures
 
 

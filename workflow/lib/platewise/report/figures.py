@@ -26,6 +26,8 @@ _GRID = "#e3e7ea"
 _MOST_NAMES = 60
 # Nodes nearer than this share of the drawing would have their names on one another.
 _CROWDED = 0.05
+# From this many wells on, marks are smaller.
+_MANY_POINTS = 1000
 _DASHES = ("dash", "dot", "dashdot", "longdash")
 
 
@@ -174,7 +176,7 @@ def _segments(edges: pd.DataFrame, place: pd.Series) -> list[float | None]:
 def projection_figure(
     panels: Mapping[str, tuple[pd.DataFrame, np.ndarray, np.ndarray]], colour_by: str, shape_controls: bool
 ) -> Figure:
-    """Panels of wells in two principal components, side by side, with one legend.
+    """Panels of wells in two principal components, two in a row, with one legend.
 
     Parameters
     ----------
@@ -186,12 +188,17 @@ def projection_figure(
         Draw negative controls in grey, whatever their value.
     """
     titles = [label(title) for title in panels]
-    figure = make_subplots(rows=1, cols=len(panels), subplot_titles=titles, horizontal_spacing=0.08)
+    rows, columns = (len(panels) + 1) // 2, min(len(panels), 2)
+    figure = make_subplots(
+        rows=rows, cols=columns, subplot_titles=titles, horizontal_spacing=0.08, vertical_spacing=0.2 / rows
+    )
+    size = 7 if max(len(wells) for wells, _, _ in panels.values()) < _MANY_POINTS else 5
     values = [value for wells, _, _ in panels.values() for value in _groups(wells, colour_by, shape_controls)]
     special = (CONTROLS, NO_MECHANISM)
     marks = category_marks([value for value in values if value not in special])
     named: set[str] = set()
-    for column, (wells, scores, explained) in enumerate(panels.values(), 1):
+    for place, (wells, scores, explained) in enumerate(panels.values()):
+        cell = {"row": place // 2 + 1, "col": place % 2 + 1}
         groups = np.array(_groups(wells, colour_by, shape_controls), object)
         groups = np.array([name if name in marks or name in special else "other" for name in groups], object)
         words = np.array([_well_words(row) for row in wells.to_dict("records")], object)
@@ -206,16 +213,15 @@ def projection_figure(
                 name=label(name),
                 legendgroup=name,
                 showlegend=name not in named,
-                marker=_marker(name, marks, 7),
+                marker=_marker(name, marks, size),
                 text=list(words[mine]),
                 hovertemplate="%{text}<extra></extra>",
-                row=1,
-                col=column,
+                **cell,
             )
             named.add(name)
-        figure.update_xaxes(title=f"PC 1 ({percent(explained[0])} of variance)", row=1, col=column)
-        figure.update_yaxes(title=f"PC 2 ({percent(explained[1])})", row=1, col=column)
-    return _finish(figure, 520)
+        figure.update_xaxes(title=f"PC 1 ({percent(explained[0])} of variance)", **cell)
+        figure.update_yaxes(title=f"PC 2 ({percent(explained[1])})", **cell)
+    return _finish(figure, 80 + 440 * rows)
 
 
 def _groups(wells: pd.DataFrame, colour_by: str, shape_controls: bool) -> list[str]:
@@ -234,10 +240,14 @@ def _well_words(row: Mapping[str, Any]) -> str:
     return words + (f"<br>{int(cells):,} cells" if np.isfinite(cells) else "")
 
 
-def curves_figure(curves: pd.DataFrame, model: str) -> Figure:
+def curves_figure(curves: pd.DataFrame) -> Figure:
     """Training curves: every numeric column of the table against its first (the epoch), losses above, shares below."""
     steps = curves.columns[0]
-    measures = [name for name in curves.columns[1:] if pd.api.types.is_numeric_dtype(curves[name])]
+    measures = [
+        name
+        for name in curves.columns[1:]
+        if pd.api.types.is_numeric_dtype(curves[name]) and curves[name].notna().any()
+    ]
     losses = [name for name in measures if "loss" in name.lower()]
     others = [name for name in measures if name not in losses and not _is_setting(name)]
     rows = [group for group in (losses, others) if group]

@@ -68,7 +68,7 @@ def screened(counts: Counts) -> str:
 
 
 def judge(groups: Sequence[ScoreGroup], metrics: Sequence[str]) -> Verdict:
-    """Answer whether the preset's network connects perturbations of one mechanism.
+    """Answer whether the preset's profiles bring perturbations of one mechanism together.
 
     The first metric of ``metrics`` that could be computed is judged, whatever its value. The answer is ``yes`` when it
     is above chance (its own permutation p, or that against shuffled labels) and above every baseline that could be
@@ -156,6 +156,14 @@ def _design_cautions(counts: Counts) -> list[str]:
             f"{plural(missing, 'perturbation')} without a known mechanism cannot count for or against the network"
         )
     return found
+
+
+def network_cautions(nodes: int, alone: int) -> list[Caution]:
+    """Say it when most perturbations have no connection: similar profiles are then not yet a network."""
+    if 2 * alone <= nodes:
+        return []
+    text = f"{alone} of {plural(nodes, 'perturbation')} have no connection that survives the false discovery rate: the "
+    return [Caution(text + "network holds only the surest pairs, and a missing connection says nothing", "Network")]
 
 
 def _image_cautions(counts: Counts) -> list[str]:

@@ -95,8 +95,8 @@ def report_plate(
     home
         Address of the campaign's page, relative to this one.
     """
-    wells = read_table(qc_wells)
-    fields = read_table(qc_fields)
+    wells = read_table(qc_wells).fillna({MOA: "", CONTROL_TYPE: "", "Flag": ""})
+    fields = read_table(qc_fields).fillna({"Reason": ""})
     page = render_page(
         "plate.html.j2",
         campaign=campaign,

@@ -1,0 +1,102 @@
+"""The real halves of the chain: JUMP from images to profiles, BBBC021 from profiles to the network."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, Project
+
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.skipif(
+        "PLATEWISE_DATA" not in os.environ,
+        reason="set PLATEWISE_DATA to the folder with jump_cpjump1 and bbbc021; docs/tutorial.md says where to get them",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def jump(tmp_path_factory):
+    """Three wells of the shipped JUMP campaign: DMSO, the Aurora kinase inhibitor AMG900, and quinidine."""
+    project = Project(tmp_path_factory.mktemp("jump"))
+    config = yaml.safe_load((ROOT / "config/jump/config.yaml").read_text())
+    sheet = pd.read_csv(ROOT / "config/jump/plates.tsv", sep="\t")
+    sheet["wells"] = "D14 F10 N09"
+    sheet.to_csv(project.folder / "plates.tsv", sep="\t", index=False)
+    config["plates"] = str(project.folder / "plates.tsv")
+    # Paths of the data may be relative to the root; the test runs elsewhere.
+    os.environ["PLATEWISE_DATA"] = str(Path(os.environ["PLATEWISE_DATA"]).resolve())
+    project.run("--configfile", project.write(config), "--cores", "2")
+    project.results = project.folder / "results" / "jump"
+    return project
+
+
+def test_jump_cells_are_found(jump):
+    wells = pd.read_parquet(jump.results / "plates/BR00117010/qc/wells.parquet").set_index("Metadata_Well")
+    assert set(wells.index) == {"D14", "F10", "N09"}
+    assert wells.loc["D14", "Metadata_Perturbation"] == "DMSO"
+    assert wells.loc["D14", "Metadata_ControlType"] == "negcon"
+    assert wells.loc["N09", "Metadata_MOA"] == "Aurora kinase inhibitor"
+    # Counted by eye: about 100 nuclei in the DMSO field, about 35 under AMG900.
+    fields = pd.read_parquet(jump.results / "plates/BR00117010/qc/fields.parquet").set_index("Metadata_Well")
+    assert 90 <= fields.loc["D14", "NucleiCount"] <= 120
+    assert 28 <= fields.loc["N09", "NucleiCount"] <= 45
+
+
+def test_jump_aurora_inhibition_makes_large_nuclei(jump):
+    wells = pd.read_parquet(jump.results / "plates/BR00117010/profiles/classical.wells.parquet").set_index("Metadata_Well")
+    area = wells["Nuclei_AreaShape_Area"]
+    assert area["N09"] > 1.4 * area["D14"]
+    assert area["F10"] == pytest.approx(area["D14"], rel=0.25)
+
+
+def test_jump_says_what_it_cannot_mean(jump):
+    scores = pd.read_parquet(jump.results / "campaign/evaluation/classical.none.scores.parquet")
+    moa = scores[(scores["Metric"] == "map_moa") & (scores["Baseline"] == "")].iloc[0]
+    assert np.isnan(moa["Value"])
+    assert "no two perturbations share an annotation" in moa["Note"]
+    assert "no two perturbations share an annotation" in (jump.results / "report/index.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def bbbc021(tmp_path_factory):
+    project = Project(tmp_path_factory.mktemp("bbbc021"))
+    os.environ["PLATEWISE_DATA"] = str(Path(os.environ["PLATEWISE_DATA"]).resolve())
+    project.config = str(ROOT / "config/bbbc021/config.yaml")
+    project.run("--configfile", project.config, "--cores", "2")
+    project.results = project.folder / "results" / "bbbc021"
+    return project
+
+
+def test_bbbc021_keeps_every_well(bbbc021):
+    wells = pd.read_parquet(bbbc021.results / "campaign/profiles/classical.sphering.parquet")
+    assert len(wells) == 632
+    assert wells["Metadata_Plate"].nunique() == 55
+    assert (wells["Metadata_ControlType"] == "negcon").sum() == 330
+
+
+def test_bbbc021_scores_103_and_92_treatments(bbbc021):
+    for correction in ("none", "sphering"):
+        scores = pd.read_parquet(bbbc021.results / f"campaign/evaluation/classical.{correction}.scores.parquet")
+        own = scores[scores["Baseline"] == ""].set_index("Metric")
+        assert own.loc["nsc", ["Evaluated", "Total"]].tolist() == [103, 103]
+        assert own.loc["nscb", ["Evaluated", "Total"]].tolist() == [92, 103]
+        # A plain global z-score gives 0.883 and 0.717 on the same wells.
+        assert own.loc["nsc", "Value"] > 0.85
+        assert own.loc["nscb", "Value"] > 0.65
+
+
+def test_bbbc021_prints_its_scores_the_preset_last(bbbc021):
+    lines = bbbc021.platewise("scores", "--configfile", bbbc021.config)
+    assert [line.split()[0] for line in lines] == ["none", "sphering", "preset"]
+    assert lines[-1].split()[1:] == next(line for line in lines if line.startswith("sphering")).split()[1:]
+    assert all(line.split()[1::2] == ["NSC", "NSCB"] for line in lines)
+
+
+def test_bbbc021_shows_the_published_scores_beside_its_own(bbbc021):
+    page = (bbbc021.results / "report/index.html").read_text()
+    assert "Ljosa 2013" in page
+    assert "0.940" in page
