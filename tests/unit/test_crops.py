@@ -11,6 +11,7 @@ from platewise.config.crops import CropsConfig
 from platewise.crops import (
     CELLS_PER_SHARD,
     CropWriter,
+    crop_statistics,
     cut_crops,
     list_objects,
     object_wells,
@@ -193,6 +194,7 @@ def test_what_is_written_is_read(tmp_path, count):
     assert store.objects.dtype == np.int32
     assert store.channels == ("DNA", "ER")
     assert store.size == 4
+    assert np.array_equal(store.statistics, crop_statistics(crops))
     assert store.provenance["seed"] == 3
     assert store.provenance["algorithm"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["A01.zarr"]
@@ -220,8 +222,8 @@ def test_pieces_give_the_same_bytes_as_one_write(tmp_path):
         return {str(path.relative_to(tmp_path / name)): path.read_bytes() for path in files}
 
     assert content("one.zarr") == content("many.zarr")
-    # Three shards of images, one chunk of objects, three zarr.json.
-    assert len(content("one.zarr")) == 7
+    # Three shards of images, a chunk of objects and one of statistics, four zarr.json.
+    assert len(content("one.zarr")) == 9
 
 
 def test_the_store_is_a_zarr_group_with_one_cell_a_chunk(tmp_path):
@@ -276,9 +278,10 @@ def test_a_missing_store_is_named(tmp_path):
         read_crops(tmp_path / "absent.zarr")
 
 
-def test_a_store_that_lost_its_objects_is_refused(tmp_path):
+@pytest.mark.parametrize("lost", ["images", "objects", "statistics"])
+def test_a_store_that_lost_an_array_is_refused(tmp_path, lost):
     write_crops(tmp_path / "a.zarr", *some_crops(5), ["DNA", "ER"])
-    shutil.rmtree(tmp_path / "a.zarr" / "objects")
+    shutil.rmtree(tmp_path / "a.zarr" / lost)
     with pytest.raises(DataError, match=r"a\.zarr: cannot be read as a crop store"):
         read_crops(tmp_path / "a.zarr")
 
@@ -291,6 +294,16 @@ def test_a_flipped_byte_in_a_shard_is_noticed(tmp_path):
     shard.write_bytes(content)
     with pytest.raises(DataError, match=r"a\.zarr: crops cannot be read.*run again"):
         read_crops(tmp_path / "a.zarr").load()
+
+
+def test_statistics_leave_out_what_lies_outside_the_image():
+    crops = np.zeros((3, 2, 4, 4), np.uint16)
+    crops[0, 0, 1:] = [[1, 3, 1, 3]]
+    crops[0, 1, 1] = 6  # 0 in the rows below, which are inside: channel 0 is not 0 there
+    crops[1] = 500
+    statistics = crop_statistics(crops)
+    assert statistics[0].tolist() == [[2, 2], [1, pytest.approx(8**0.5)]]
+    assert statistics[1:].tolist() == [[[500, 500], [0, 0]], [[0, 0], [0, 0]]]
 
 
 def test_wells_of_objects():

@@ -7,7 +7,11 @@ rule report_campaign:
     input:
         unpack(get_qc),
         plate_pages=get_plate_pages,
-        selected=expand("<campaign>/profiles/{features}.selected.parquet", features=FEATURES),
+        wells=expand(
+            "<results>/plates/{plate}/profiles/{features}.wells.parquet",
+            plate=PLATES,
+            features=FEATURES,
+        ),
         selections=expand("<campaign>/profiles/{features}.selection.parquet", features=FEATURES),
         dropped=expand(
             "<results>/plates/{plate}/profiles/{features}.wells.dropped.parquet",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from platewise.crops import crop_statistics as numpy_statistics
 from platewise.embedding.preprocess import compress, crop_statistics, plate_reference, shrink_crops, standardise
 from platewise.errors import DataError
 
@@ -50,6 +51,12 @@ def test_statistics_leave_out_what_lies_outside_the_image():
     assert np.allclose(deviation[1], crops[1].numpy().std(axis=(1, 2)), rtol=1e-5)
 
 
+def test_torch_and_numpy_agree_on_the_statistics():
+    crops = some_crops().round()
+    both = torch.stack(crop_statistics(crops), dim=1).numpy()
+    assert np.allclose(both, numpy_statistics(crops.numpy().astype(np.uint16)), rtol=1e-5)
+
+
 def test_each_channel_of_each_crop_gets_mean_0_and_deviation_1():
     standard = standardise(some_crops())
     assert torch.allclose(standard[1:].mean(dim=(2, 3)), torch.zeros(5, 3), atol=1e-5)
@@ -78,15 +85,15 @@ def test_a_plate_reference_keeps_brightness_differences_between_cells():
     dim, bright = np.full((3, 1, 4, 4), 100, np.uint16), np.full((1, 1, 4, 4), 300, np.uint16)
     dim[:, :, ::2] = 120
     bright[:, :, ::2] = 320
-    reference = plate_reference([dim, bright])
+    reference = plate_reference(numpy_statistics(np.concatenate([dim, bright])))
     assert reference.tolist() == [[110.0], [10.0]]
     standard = standardise(torch.from_numpy(bright).float(), torch.from_numpy(reference)[None])
     assert standard.unique().tolist() == [19.0, 21.0]
 
 
 def test_a_plate_without_crops_has_no_reference():
-    with pytest.raises(DataError, match=r"plate without crops.*normalise: crop"):
-        plate_reference([])
+    with pytest.raises(DataError, match=r"plate without crops.*QC page"):
+        plate_reference(np.empty((0, 2, 3)))
 
 
 def test_empty_and_flat_crops_stay_finite():

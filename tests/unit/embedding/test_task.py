@@ -10,14 +10,15 @@ import pytest
 import torch
 from platewise.config.embedding import EmbeddingConfig, RandomEmbedding, WeakEmbedding
 from platewise.crops import read_crops, write_crops
+from platewise.embedding.cells import reference_of_stores
 from platewise.embedding.model import embed_crops, load_model
 from platewise.embedding.preprocess import compress, shrink_crops, standardise
-from platewise.embedding.task import embed_block, embedding_table, reference_of_stores, split_plates, train_embedding
+from platewise.embedding.task import embed_block, embedding_table, split_plates, train_embedding
 from platewise.errors import ConfigError, DataError, DeviceError
 from platewise.tables import read_provenance, read_table
 from pydantic import TypeAdapter, ValidationError
 
-SMALL = {"width": 8, "features": 16, "downscale": 2}
+SMALL = {"width": 8, "features": 16, "downscale": 2, "normalise": "crop"}
 WEAK = WeakEmbedding(
     **SMALL, epochs=2, steps_per_epoch=2, train_batch=8, validation_plates=("P3",), augment={"shift": 1}
 )
@@ -151,14 +152,14 @@ def test_weights_that_are_not_the_described_ones_are_refused(model, tmp_path):
 
 
 def test_plate_normalisation_needs_all_crops_of_the_plate(toy, tmp_path):
-    config = RandomEmbedding(kind="random", normalise="plate", **SMALL)
+    config = RandomEmbedding(kind="random", **SMALL | {"normalise": "plate"})
     train_embedding(toy.stores, toy.wells, config, tmp_path / "m", seed=0, device="cpu")
     block = toy.stores["P2"][1]
     with pytest.raises(DataError, match="plate without crops"):
         embed_block(block, tmp_path / "m", tmp_path / "e.parquet", "P2", device="cpu")
     embed_block(block, tmp_path / "m", tmp_path / "e.parquet", "P2", device="cpu", plate_crops=toy.stores["P2"])
     model, crops = load_model(tmp_path / "m"), read_crops(block).load()
-    reference = reference_of_stores(toy.stores["P2"], 2)
+    reference = reference_of_stores([read_crops(path) for path in toy.stores["P2"]])
     expected = embed_crops(model, crops, reference=reference).result
     assert np.array_equal(read_table(tmp_path / "e.parquet").filter(like="Deep_").to_numpy(), expected)
     with pytest.raises(DataError, match="needs the reference of the plate"):

@@ -196,8 +196,8 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         edges=folder / "edges.parquet",
         nodes=folder / "nodes.parquet",
         profiles={
-            "classical, uncorrected": folder / "selected.parquet",
-            "classical, sphering": folder / "sphering.parquet",
+            "classical, uncorrected": [folder / "selected.parquet"],
+            "classical, sphering": [folder / "sphering.parquet"],
         },
         qc_wells=qc_wells,
         qc_fields=qc_fields,

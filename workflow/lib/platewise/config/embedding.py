@@ -50,14 +50,20 @@ class NetworkConfig(Section):
         "four times faster and costs little at 20x. Must divide the size of the crops.",
     )
     normalise: Literal["crop", "plate"] = Field(
-        default="crop",
-        description="How brightness is made comparable. `crop` gives every channel of every crop mean 0 and standard "
-        "deviation 1: nothing of a plate's staining is left, and neither is the total brightness of a cell. `plate` "
-        "subtracts and divides by one number a channel and plate (medians over the plate's cells), which keeps "
-        "brightness differences between the cells of a plate. Neither needs retraining for a new plate.",
+        default="plate",
+        description="How brightness is made comparable. `plate` subtracts and divides by one number a channel and "
+        "plate (medians over the plate's cells), which keeps differences in brightness between the cells of a plate. `crop` "
+        "gives every channel of every crop mean 0 and standard deviation 1: nothing of a plate's staining is left, and "
+        "neither is the brightness of a cell; for plates on which most cells are changed. Neither needs retraining for "
+        "a new plate, and neither sees a gain or an offset of a whole plate and channel.",
     )
     width: int = Field(
-        default=24, ge=8, le=128, multiple_of=8, description="Number of filters of the first layer; a multiple of 8."
+        default=16,
+        ge=8,
+        le=128,
+        multiple_of=8,
+        description="Number of filters of the first layer, a multiple of 8. More see more and train slower; worth "
+        "trying with many plates.",
     )
     features: int = Field(
         default=128,
@@ -100,16 +106,17 @@ class WeakEmbedding(NetworkConfig):
         "with 5 channels, size 96 and downscale 2).",
     )
     epochs: int = Field(
-        default=30,
+        default=20,
         ge=1,
-        description="Number of passes. A pass is `steps_per_epoch` steps, whatever the number of cells.",
+        description="Number of passes. A pass is `steps_per_epoch` steps, whatever the number of cells. The defaults "
+        "suit a few thousand cells on a CPU (about a minute); give a large campaign more, on a GPU.",
     )
     steps_per_epoch: int = Field(default=32, ge=1, description="Number of training steps in a pass.")
     train_batch: int = Field(
         default=64, ge=2, description="Crops in one training step. Changing it changes the result."
     )
     learning_rate: float = Field(
-        default=3e-3,
+        default=2e-3,
         gt=0,
         le=1,
         description="Highest learning rate; it rises in the first pass, then falls as a cosine.",

@@ -87,7 +87,7 @@ def save_model(folder: str | Path, architecture: Architecture, network: CellNetw
     digest = save_tensors(folder / WEIGHTS, weights)
     described = {
         "architecture": vars(architecture) | {"channels": list(architecture.channels)},
-        "parameters": sum(value.numel() for value in weights.values()),
+        "parameters": sum(value.numel() for name, value in network.named_parameters() if name in weights),
         "weights_sha256": digest,
         "algorithm": ALGORITHMS["embedding"],
         "versions": {"platewise": __version__, "torch": torch.__version__, "numpy": np.__version__},

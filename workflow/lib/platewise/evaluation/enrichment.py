@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from platewise.evaluation.annotations import permuted_matches, require_matches
+from platewise.evaluation.annotations import require_matches
 from platewise.evaluation.items import Items
 from platewise.evaluation.similarity import Similarity
 
@@ -101,7 +101,7 @@ def enrichment_curve(
     observed = _odds_ratios(ranked, matches, cuts)
     reached = np.zeros(len(cuts), dtype=np.int64)
     for _ in range(permutations):
-        reached += _odds_ratios(ranked, permuted_matches(matches, rng), cuts) >= observed - 1e-12
+        reached += _odds_ratios(ranked, matches, cuts, rng.permutation(len(matches))) >= observed - 1e-12
     resampled = _bootstrap(ranked, matches, np.asarray(shares), bootstraps, rng)
     low, high = np.nanquantile(resampled, [0.025, 0.975], axis=0)
     return pd.DataFrame(
@@ -131,9 +131,14 @@ def enrichment_items(ranked: RankedPairs, matches: np.ndarray, share: float) -> 
     return Items(hits.astype(np.float64), np.arange(size), float(ratio))
 
 
-def _odds_ratios(ranked: RankedPairs, matches: np.ndarray, cuts: np.ndarray) -> np.ndarray:
-    most = int(cuts.max())
-    top = np.cumsum(matches[ranked.first[:most], ranked.second[:most]])[cuts - 1]
+def _odds_ratios(
+    ranked: RankedPairs, matches: np.ndarray, cuts: np.ndarray, order: np.ndarray | None = None
+) -> np.ndarray:
+    first, second = ranked.first[: cuts.max()], ranked.second[: cuts.max()]
+    if order is not None:
+        # Annotations dealt anew, looked up for the top pairs alone.
+        first, second = order[first], order[second]
+    top = np.cumsum(matches[first, second])[cuts - 1]
     total, everything = len(ranked.first), matches.sum() / 2
     return np.array([odds_ratio(hit, cut, everything, total) for hit, cut in zip(top, cuts, strict=True)])
 
@@ -143,23 +148,33 @@ def _bootstrap(
 ) -> np.ndarray:
     size = len(matches)
     hit = matches[ranked.first, ranked.second]
+    weights = matches.astype(np.float64)
+    # The top of a resample lies in about the same share of the pairs; more are looked at only where it does not.
+    head = min(len(hit), 2 * ranked.cut(shares.max()) + 1000)
     ratios = np.full((resamples, len(shares)), np.nan)
     for number in range(resamples):
         copies = np.bincount(rng.integers(0, size, size), minlength=size).astype(np.float64)
         # A pair stands for all pairs of its copies; a perturbation drawn twice makes no pair with itself.
-        weight = copies[ranked.first] * copies[ranked.second]
-        pairs, found = np.cumsum(weight), np.cumsum(weight * hit)
-        if found[-1] == 0 or found[-1] == pairs[-1]:
+        total, everything = (size**2 - (copies**2).sum()) / 2, copies @ weights @ copies / 2
+        if everything in (0, total):
             continue
-        wanted = np.maximum(1.0, np.round(pairs[-1] * shares / 100))
+        wanted = np.maximum(1.0, np.round(total * shares / 100))
+        pairs, found = _weighted(ranked, hit, copies, head)
+        if pairs[-1] < wanted.max():
+            pairs, found = _weighted(ranked, hit, copies, len(hit))
         at = np.searchsorted(pairs, wanted, side="left")
         # The pair at the cut counts for as many of its copies as fit.
         before = np.where(at > 0, pairs[at - 1], 0.0)
         inside = np.where(at > 0, found[at - 1], 0.0) + np.where(hit[at], wanted - before, 0.0)
         ratios[number] = [
-            odds_ratio(top_hits, top, found[-1], pairs[-1]) for top_hits, top in zip(inside, wanted, strict=True)
+            odds_ratio(top_hits, top, everything, total) for top_hits, top in zip(inside, wanted, strict=True)
         ]
     return ratios
+
+
+def _weighted(ranked: RankedPairs, hit: np.ndarray, copies: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    weight = copies[ranked.first[:count]] * copies[ranked.second[:count]]
+    return np.cumsum(weight), np.cumsum(weight * hit[:count])
 
 
 def dp_enrichment(similarity: Similarity, matches: np.ndarray, percentile: float = 99.0) -> Items:

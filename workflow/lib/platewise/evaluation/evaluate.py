@@ -24,6 +24,7 @@ from platewise.evaluation.precision import (
     mean_precision,
     replicate_precision,
     significant_precision,
+    sorted_controls,
 )
 from platewise.evaluation.replicating import percent_replicating
 from platewise.evaluation.scores import (
@@ -137,9 +138,13 @@ def _replicate_family(campaign: Campaign, config: EvaluationConfig, limits: dict
     level, controls = campaign.wells, campaign.controls
     plates = level.metadata[PLATE].to_numpy(dtype=str)
     null = PrecisionNull(config.null_size, config.seed)
+    negatives: dict[Similarity, list[np.ndarray]] = {}
 
     def compute(similarity: Similarity, labels: np.ndarray) -> dict[str, Items]:
-        precision = replicate_precision(similarity, labels, plates, controls)
+        # A shuffle of the labels leaves the controls, and so the negatives, where they are.
+        if similarity not in negatives:
+            negatives[similarity] = sorted_controls(similarity, plates, controls)
+        precision = replicate_precision(similarity, labels, plates, controls, negatives=negatives[similarity])
         return {
             "map_replicate": mean_precision(precision),
             "map_replicate_significant": significant_precision(precision, null, config.max_q),

@@ -47,7 +47,11 @@ def average_precision(positives: np.ndarray, negatives: np.ndarray) -> float:
     positives, negatives
         Similarities of the query, ``(positives,)`` and ``(negatives,)``.
     """
-    ordered, sorted_negatives = -np.sort(-positives), np.sort(negatives)
+    return _precision_above(positives, np.sort(negatives))
+
+
+def _precision_above(positives: np.ndarray, sorted_negatives: np.ndarray) -> float:
+    ordered, negatives = -np.sort(-positives), sorted_negatives
     above = len(negatives) - np.searchsorted(sorted_negatives, ordered, side="right")
     equal = len(negatives) - np.searchsorted(sorted_negatives, ordered, side="left") - above
     ranks = np.arange(1, len(positives) + 1)
@@ -60,6 +64,7 @@ def replicate_precision(
     plates: np.ndarray,
     controls: np.ndarray,
     batches: np.ndarray | None = None,
+    negatives: list[np.ndarray] | None = None,
 ) -> Precision:
     """Average precision of every treated well: positives share its perturbation, negatives are controls of its plate.
 
@@ -75,6 +80,8 @@ def replicate_precision(
         Which wells are negative controls, bool ``(wells,)``.
     batches
         When given, positives must be of another batch, ``(wells,)``.
+    negatives
+        What `sorted_controls` gave, to save computing it again: it does not depend on the labels.
 
     Returns
     -------
@@ -82,22 +89,35 @@ def replicate_precision(
         Of the treated wells, in their order.
     """
     treated = np.flatnonzero(~controls)
-    members = {label: treated[labels[treated] == label] for label in np.unique(labels[treated])}
-    on_plate = {plate: np.flatnonzero(controls & (plates == plate)) for plate in np.unique(plates[treated])}
-    found = []
-    for well in treated:
-        positives = members[labels[well]]
-        positives = positives[positives != well]
+    if negatives is None:
+        negatives = sorted_controls(similarity, plates, controls)
+    values = np.full(len(treated), np.nan)
+    counts = np.zeros(len(treated), dtype=int)
+    order = np.argsort(labels[treated], kind="stable")
+    starts = np.unique(labels[treated][order], return_index=True)[1][1:]
+    for places in np.split(order, starts):
+        wells = treated[places]
+        block = similarity.block(wells, wells)
+        partner = ~np.eye(len(wells), dtype=bool)
         if batches is not None:
-            positives = positives[batches[positives] != batches[well]]
-        negatives = on_plate[plates[well]]
-        value = np.nan
-        if len(positives) and len(negatives):
-            similarities = similarity.block(np.array([well]), np.concatenate([positives, negatives]))[0]
-            value = average_precision(similarities[: len(positives)], similarities[len(positives) :])
-        found.append((value, len(positives), len(negatives)))
-    table = np.array(found, dtype=np.float64).reshape(-1, 3)
-    return Precision(table[:, 0], table[:, 1].astype(int), table[:, 2].astype(int), labels[treated])
+            partner &= batches[wells][:, None] != batches[wells][None, :]
+        counts[places] = partner.sum(axis=1)
+        for row, place in enumerate(places):
+            if counts[place] and len(negatives[place]):
+                values[place] = _precision_above(block[row, partner[row]], negatives[place])
+    return Precision(values, counts, np.array([len(own) for own in negatives], dtype=int), labels[treated])
+
+
+def sorted_controls(similarity: Similarity, plates: np.ndarray, controls: np.ndarray) -> list[np.ndarray]:
+    """Return the similarities of every treated well with the controls of its plate, each array sorted."""
+    treated = np.flatnonzero(~controls)
+    found: list[np.ndarray] = [np.empty(0)] * len(treated)
+    for plate in np.unique(plates[treated]):
+        places = np.flatnonzero(plates[treated] == plate)
+        block = np.sort(similarity.block(treated[places], np.flatnonzero(controls & (plates == plate))), axis=1)
+        for place, row in zip(places, block, strict=True):
+            found[place] = row
+    return found
 
 
 def annotation_precision(similarity: Similarity, matches: np.ndarray) -> Precision:

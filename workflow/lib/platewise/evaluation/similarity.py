@@ -37,6 +37,23 @@ class Cosine:
         return np.einsum("ij,ij->i", self._unit[first], self._unit[second])
 
 
+class Dense:
+    """Another similarity computed once and kept, for metrics that ask for all of it again and again."""
+
+    def __init__(self, similarity: Similarity) -> None:
+        everything = np.arange(similarity.size)
+        self._matrix = similarity.block(everything, everything)
+        self.size = similarity.size
+
+    def block(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return the other's block."""
+        return self._matrix[np.ix_(rows, columns)]
+
+    def pairs(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Return the other's pairs."""
+        return self._matrix[first, second]
+
+
 class Pearson(Cosine):
     """Pearson's correlation between profiles, ``(items, features)``: the cosine of profiles minus their mean."""
 

@@ -88,10 +88,16 @@ def combine(values: np.ndarray, codes: np.ndarray, groups: int, method: str) -> 
         sums = np.zeros((groups, values.shape[1]))
         np.add.at(sums, codes, values)
         return sums / np.bincount(codes, minlength=groups)[:, None]
+    combined = np.empty((groups, values.shape[1]))
     order = np.argsort(codes, kind="stable")
-    parts = np.split(values[order], np.searchsorted(codes[order], np.arange(1, groups))) if groups else []
-    join = {"median": lambda rows: np.median(rows, axis=0), "modz": modz}[method]
-    return np.array([join(rows) for rows in parts]).reshape(groups, values.shape[1])
+    sizes = np.bincount(codes, minlength=groups)
+    starts = np.cumsum(sizes) - sizes
+    for size in np.unique(sizes):
+        # Groups of one size are stacked: a median of all of them at once.
+        chosen = np.flatnonzero(sizes == size)
+        stack = values[order[starts[chosen][:, None] + np.arange(size)]]
+        combined[chosen] = np.median(stack, axis=1) if method == "median" else [modz(rows) for rows in stack]
+    return combined
 
 
 def modz(rows: np.ndarray) -> np.ndarray:

@@ -114,8 +114,8 @@ def robust_scale(values: np.ndarray) -> np.ndarray:
 def pooled_scale(controls: Sequence[np.ndarray]) -> np.ndarray:
     """Return the scale of controls around their own plate's median, pooled over plates, ``(features,)``.
 
-    Deviations from a centre that was estimated from n controls are too small by about sqrt(1 - 1/n), which is put right;
-    what is then still missing (a tenth with 6 to 8 controls) is the same for every feature.
+    Deviations from a centre that was estimated from n controls are too small by about sqrt(1 - 1/n), which is put
+    right; what is then still missing (a tenth with 6 to 8 controls) is the same for every feature.
     """
     return MAD_TO_SD * _nanmedian(np.concatenate([_deviations(rows) for rows in controls]))
 

@@ -51,8 +51,8 @@ class CampaignTables:
     edges, nodes
         The preset's network.
     profiles
-        Title to profile table, in the order of the panels: the uncorrected level 4b first, the preset's last. The last
-        one also gives the counts of a campaign without images.
+        Title to profile tables that are stacked, in the order of the panels: the uncorrected ones first, the preset's
+        last. The last one also gives the counts of a campaign without images.
     qc_wells, qc_fields
         Plate to QC table.
     selection
@@ -68,7 +68,7 @@ class CampaignTables:
     batches: Sequence[str | Path]
     edges: str | Path
     nodes: str | Path
-    profiles: Mapping[str, str | Path]
+    profiles: Mapping[str, Sequence[str | Path]]
     qc_wells: Mapping[str, str | Path] = field(default_factory=dict)
     qc_fields: Mapping[str, str | Path] = field(default_factory=dict)
     selection: Mapping[str, str | Path] = field(default_factory=dict)
@@ -77,8 +77,9 @@ class CampaignTables:
 
     def paths(self) -> list[str | Path]:
         """Return every file, in the order of the stages."""
-        mappings = (self.qc_fields, self.qc_wells, self.selection, self.profiles, self.curves)
+        mappings = (self.qc_fields, self.qc_wells, self.selection, self.curves)
         several = [path for mapping in mappings for path in mapping.values()]
+        several += [path for paths in self.profiles.values() for path in paths]
         return [*several, *self.dropped, self.edges, self.nodes, *self.scores, *self.enrichment, *self.batches]
 
 
@@ -197,9 +198,10 @@ def _read(tables: CampaignTables) -> _Data:
         batches,
         read_table(tables.edges),
         _words_filled(read_table(tables.nodes)),
+        {title: _words_filled(read_tables(paths)) for title, paths in tables.profiles.items()},
         *(
             {name: _words_filled(read_table(path)) for name, path in mapping.items()}
-            for mapping in (tables.profiles, tables.qc_wells, tables.qc_fields, tables.curves)
+            for mapping in (tables.qc_wells, tables.qc_fields, tables.curves)
         ),
     )
 
