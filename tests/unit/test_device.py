@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from platewise.device import choose_device, gpu_allotted, halve_on_oom
+from platewise.device import choose_device, gpu_allotted, halve_on_oom, torch_threads
 from platewise.errors import DeviceError
 
 
@@ -117,6 +117,13 @@ def test_other_errors_are_not_swallowed():
         halve_on_oom(broken, 8)
     with pytest.raises(ValueError, match="at least 1"):
         halve_on_oom(broken, 0)
+
+
+def test_threads_are_set_and_put_back():
+    before = torch.get_num_threads()
+    with torch_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
 
 
 def test_importing_the_module_or_the_config_does_not_import_torch():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from platewise.crops import write_crops
+from platewise.device import torch_threads
 from platewise.plan.wells import parse_well
 
 CHANNELS = ("DNA", "ER")
@@ -56,6 +57,13 @@ def make_toy(folder: Path, plates: tuple[str, ...] = ("P1", "P2", "P3")) -> Toy:
         columns=["Metadata_Plate", "Metadata_Well", "Metadata_Perturbation", "Metadata_Dose"],
     )
     return Toy(stores, table)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """The networks of these tests are so small that a second thread only waits."""
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture(scope="session")

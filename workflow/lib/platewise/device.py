@@ -7,7 +7,8 @@ imported inside the functions, so that importing this module costs nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar, get_args
 
@@ -86,6 +87,23 @@ def choose_device(requested: DeviceRequest, allotted: bool) -> torch.device:
             "driver with `nvidia-smi`, install the GPU environment (envs/), or set `device: cpu` to accept the CPU."
         )
     return torch.device("cpu")
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Let torch compute with so many CPU threads, and put back the old number afterwards.
+
+    Always said, never left to torch: it would take every core it sees, which on a shared node are not the job's, and
+    the number decides the last digits of a training.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def halve_on_oom(function: Callable[[int], Result], batch: int) -> Halved[Result]:

@@ -52,10 +52,10 @@ class NetworkConfig(Section):
     normalise: Literal["crop", "plate"] = Field(
         default="plate",
         description="How brightness is made comparable. `plate` subtracts and divides by one number a channel and "
-        "plate (medians over the plate's cells), which keeps differences in brightness between the cells of a plate. `crop` "
-        "gives every channel of every crop mean 0 and standard deviation 1: nothing of a plate's staining is left, and "
-        "neither is the brightness of a cell; for plates on which most cells are changed. Neither needs retraining for "
-        "a new plate, and neither sees a gain or an offset of a whole plate and channel.",
+        "plate (medians over the plate's cells), which keeps differences in brightness between cells of a plate. "
+        "`crop` gives every channel of every crop mean 0 and standard deviation 1: nothing of a plate's staining is "
+        "left, and neither is the brightness of a cell; for plates on which most cells are changed. Neither needs "
+        "retraining for a new plate, and neither sees a gain or an offset of a whole plate and channel.",
     )
     width: int = Field(
         default=16,

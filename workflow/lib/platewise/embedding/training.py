@@ -25,6 +25,7 @@ import torch
 import torch.utils.deterministic
 from torch.nn import functional
 
+from platewise.algorithms import ALGORITHMS
 from platewise.config.embedding import WeakEmbedding
 from platewise.embedding.augment import augment
 from platewise.embedding.cells import Cells
@@ -108,7 +109,7 @@ def train(
         Where to train.
     resume
         File that holds the state after the last finished epoch. Read if it is there and was written by the same
-        training (cells, config, seed, versions), else written anew. It stays; remove it once the results are safe.
+        training (cells, config, seed, versions, device, threads), else written anew. It stays; remove it once the results are safe.
 
     Raises
     ------
@@ -126,6 +127,7 @@ def train(
     network = build_network(cells.crops.shape[1], config.width, config.features, len(classes), seed).to(device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     facts = _identity(cells, validation, config, seed)
+    facts |= {"device": device.type, "threads": torch.get_num_threads()}
     curves = _restore(resume, facts, network, optimizer)
     with reproducible():
         for epoch in range(len(curves), config.epochs):
@@ -258,6 +260,7 @@ def _identity(cells: Cells, validation: Cells | None, config: WeakEmbedding, see
         # `batch` only says how many crops are looked at in one go.
         "config": config.model_dump(mode="json", exclude={"batch"}),
         "seed": seed,
+        "algorithm": ALGORITHMS["embedding"],
         "torch": torch.__version__,
     }
 
