@@ -53,6 +53,12 @@ def test_a_correct_config(raw):
     assert campaign.config.features == ["classical"]
 
 
+def test_the_campaigns_seed_is_the_default_of_every_other(raw):
+    raw |= {"seed": 5, "evaluation": {"seed": 3}, "correction": {"methods": {"h": {"method": "harmony"}}, "preset": "h"}}
+    config = load_campaign(raw).config
+    assert (config.network.seed, config.evaluation.seed, config.correction.methods["h"].seed) == (5, 3, 5)
+
+
 def test_embeddings_are_further_features(raw):
     raw["embeddings"] = {"deep": {"kind": "weak", "train_plates": ["P1"], "validation_plates": ["P2"]}}
     assert load_campaign(raw).config.features == ["classical", "deep"]

@@ -55,11 +55,11 @@ def test_every_feature_has_its_reason(table: pd.DataFrame) -> None:
     )
     copies = selection.loc[["Cells_A_Good", "Cells_A_Copy"], "Reason"]
     assert sorted(copies)[0] == ""
-    assert sorted(copies)[1].startswith("correlates 1.000 with Cells_A_")
-    assert selection.loc["Cells_A_Huge", "Reason"] == "reaches 501 after normalisation (limit 500)"
-    assert selection.loc["Cells_A_Gaps", "Reason"] == "missing in 6.0% of wells (limit 5.0%)"
+    assert sorted(copies)[1].startswith("correlated with another feature (1.000 with Cells_A_")
+    assert selection.loc["Cells_A_Huge", "Reason"] == "too large after normalisation (501, limit 500)"
+    assert selection.loc["Cells_A_Gaps", "Reason"] == "missing in too many wells (6.0%, limit 5.0%)"
     assert selection.loc["Cells_A_Constant", "Reason"].startswith("near-zero variance")
-    assert selection.loc["Cells_A_AlmostConstant", "Reason"] == "near-zero variance: one value in 99.0% of wells"
+    assert selection.loc["Cells_A_AlmostConstant", "Reason"] == "near-zero variance (one value in 99.0% of wells)"
 
 
 def test_no_two_kept_features_correlate_and_every_dropped_one_does() -> None:

@@ -58,7 +58,7 @@ class HarmonyCorrection(Section):
 
     method: Literal["harmony"] = Field("harmony", description="Harmony (harmonypy) on principal components.")
     components: int = Field(50, ge=2, description="Principal components the profiles are reduced to.")
-    seed: int = Field(0, ge=0, description="Seed of the clustering.")
+    seed: int = Field(0, ge=0, description="Seed of the clustering. Without it, the campaign's.")
 
 
 CorrectionMethod = Annotated[

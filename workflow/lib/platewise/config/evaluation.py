@@ -23,7 +23,7 @@ class EvaluationConfig(Section):
         2000, ge=100, description="Random rankings behind the p-value of a perturbation's precision."
     )
     max_q: float = Field(0.05, gt=0, le=1, description="False discovery rate below which a perturbation counts.")
-    seed: int = Field(0, ge=0, description="Seed of every shuffle and resample.")
+    seed: int = Field(0, ge=0, description="Seed of every shuffle and resample. Without it, the campaign's.")
 
     @field_validator("shares")
     @classmethod

@@ -30,4 +30,4 @@ class NetworkConfig(Section):
     null_size: int = Field(
         200_000, ge=100, description="At most this many null similarities are kept: the smallest p is one over this."
     )
-    seed: int = Field(0, ge=0, description="Seed of shuffles, layout and communities.")
+    seed: int = Field(0, ge=0, description="Seed of shuffles, layout and communities. Without it, the campaign's.")

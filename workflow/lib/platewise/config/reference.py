@@ -42,24 +42,26 @@ def update_reference(folder: Path, write: bool) -> list[str]:
 
 def key_table() -> str:
     """Return a Markdown table: a row a key, in the order of the models."""
-    lines = ["| key | values | default | what it is |", "| --- | --- | --- | --- |"]
+    rows: dict[str, list[FieldInfo]] = {}
     for key, field in _keys(CampaignConfig, ""):
-        text = (field.description or "").replace("|", "\\|")
-        lines.append(f"| `{key}` | {_values(field.annotation)} | {_default(field)} | {text} |")
+        rows.setdefault(key, []).append(field)
+    lines = ["| key | values | default | what it is |", "| --- | --- | --- | --- |"]
+    for key, fields in rows.items():
+        # Variants of a tagged union share keys, their tag among them: one row tells all.
+        values, defaults, texts = (
+            list(dict.fromkeys(tell(field) for field in fields)) for tell in (_field_values, _default, _description)
+        )
+        default = defaults[0] if len(defaults) == 1 else "depends on the variant"
+        lines.append(f"| `{key}` | {', '.join(values)} | {default} | {' '.join(texts)} |")
     return "\n".join(lines)
 
 
 def _keys(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
-    seen: set[str] = set()
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
         yield key, field
         for section, infix in _sections(field.annotation):
-            for inner, inner_field in _keys(section, f"{key}.{infix}"):
-                # Variants of a tagged union share keys: one row each is enough.
-                if inner not in seen:
-                    seen.add(inner)
-                    yield inner, inner_field
+            yield from _keys(section, f"{key}.{infix}")
 
 
 def _sections(annotation: Any) -> Iterator[tuple[type[BaseModel], str]]:
@@ -79,6 +81,14 @@ def _sections(annotation: Any) -> Iterator[tuple[type[BaseModel], str]]:
     elif origin in (tuple, list):
         for section, infix in _sections(arguments[0]):
             yield section, "[]." + infix
+
+
+def _description(field: FieldInfo) -> str:
+    return (field.description or "").replace("|", "\\|")
+
+
+def _field_values(field: FieldInfo) -> str:
+    return _values(field.annotation)
 
 
 def _values(annotation: Any) -> str:

@@ -22,7 +22,9 @@ class SegmentationBase(Section):
 class ClassicalSegmentation(SegmentationBase):
     """Threshold, seeds and watershed: needs no training and no GPU."""
 
-    engine: Literal["classical"] = "classical"
+    engine: Literal["classical"] = Field(
+        "classical", description="`classical`: threshold, seeds and watershed; no training, no GPU."
+    )
     nucleus_diameter: float = Field(
         32.0, gt=4, description="Typical diameter of a nucleus in pixels; sets smoothing, seed distance and least area."
     )

@@ -109,7 +109,8 @@ def train(
         Where to train.
     resume
         File that holds the state after the last finished epoch. Read if it is there and was written by the same
-        training (cells, config, seed, versions, device, threads), else written anew. It stays; remove it once the results are safe.
+        training (cells, config, seed, versions, device, threads), else written anew. It stays; remove it once the
+        results are safe.
 
     Raises
     ------

@@ -10,6 +10,9 @@ from platewise.network.nodes import unit_rows
 
 # A spring layout takes time with the square of the nodes.
 _MOST_SPRINGS = 2000
+# Distance between neighbours, in units of the side of the square that each node would have to itself.
+_ROOM = 0.6
+_ROUNDS = 60
 
 
 def build_graph(names: np.ndarray, edges: pd.DataFrame) -> nx.Graph:
@@ -41,7 +44,36 @@ def place_nodes(graph: nx.Graph, values: np.ndarray, seed: int) -> np.ndarray:
         return start
     positions = dict(zip(names, start, strict=True))
     placed = nx.spring_layout(graph, pos=positions, seed=seed, weight="weight", iterations=100)
-    return np.array([placed[name] for name in names])
+    return part_nodes(np.array([placed[name] for name in names]), _ROOM / np.sqrt(len(names)))
+
+
+def part_nodes(places: np.ndarray, least: float) -> np.ndarray:
+    """Push nodes apart that lie closer than ``least``, and scale the drawing back to -1 to 1.
+
+    Springs draw the members of a small group together until their marks hide one another.
+
+    Parameters
+    ----------
+    places
+        ``(nodes, 2)``.
+    least
+        Distance that every pair shall have, as far as a few rounds bring it.
+    """
+    places = places.copy()
+    for _ in range(_ROUNDS):
+        gap = places[:, None, :] - places[None, :, :]
+        distance = np.hypot(gap[..., 0], gap[..., 1])
+        np.fill_diagonal(distance, np.inf)
+        if distance.min() >= least:
+            break
+        # Nodes on the very same place have no direction to part in: their numbers give one.
+        angle = np.arange(len(places)) * 2.4
+        same = (distance < 1e-9)[..., None]
+        gap = np.where(same, np.stack([np.cos(angle), np.sin(angle)], axis=-1)[:, None, :], gap)
+        length = np.where(same[..., 0], 1.0, distance)
+        push = np.clip(least - distance, 0, None) / 2
+        places += (gap / length[..., None] * push[..., None]).sum(axis=1)
+    return places / max(np.abs(places).max(), 1.0)
 
 
 def principal_plane(values: np.ndarray) -> np.ndarray:

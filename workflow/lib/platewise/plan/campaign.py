@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from platewise.config.base import Section
 from platewise.config.campaign import CLASSICAL, CampaignConfig
 from platewise.errors import ConfigError, Problem
 from platewise.plan.plates import Plate, read_plates
@@ -76,6 +77,7 @@ def load_campaign(raw: dict[str, Any], source: str = "config") -> Campaign:
     config = _parse(raw, source, problems)
     if config is None:
         raise ConfigError(problems)
+    config = _with_seed(config)
     config = config.model_copy(update={"results": expand(config.results, f"{source}, key results", problems)})
     plates: dict[str, Plate] = {}
     names: list[str] = []
@@ -101,6 +103,20 @@ def load_campaign(raw: dict[str, Any], source: str = "config") -> Campaign:
     if problems:
         raise ConfigError(problems)
     return Campaign(config, plates, names)
+
+
+def _with_seed(config: CampaignConfig) -> CampaignConfig:
+    """Give the campaign's seed to every section that has one and was not given its own."""
+    sections = {"network": config.network, "evaluation": config.evaluation}
+    methods = {name: _seeded(method, config.seed) for name, method in config.correction.methods.items()}
+    seeded = {name: _seeded(section, config.seed) for name, section in sections.items()}
+    correction = config.correction.model_copy(update={"methods": methods})
+    return config.model_copy(update=seeded | {"correction": correction})
+
+
+def _seeded(section: Section, seed: int) -> Section:
+    own = "seed" in section.model_fields_set or "seed" not in type(section).model_fields
+    return section if own else section.model_copy(update={"seed": seed})
 
 
 def _parse(raw: dict[str, Any], source: str, problems: list[Problem]) -> CampaignConfig | None:

@@ -64,15 +64,15 @@ def choose_features(table: pd.DataFrame, config: SelectConfig) -> pd.DataFrame:
     largest = np.max(np.abs(np.nan_to_num(values)), axis=0)
     for name, share, top, column in zip(features, missing, largest, values.T, strict=True):
         if share > config.max_missing:
-            reasons[name] = f"missing in {share:.1%} of wells (limit {config.max_missing:.1%})"
+            reasons[name] = f"missing in too many wells ({share:.1%}, limit {config.max_missing:.1%})"
         elif top > config.max_value:
-            reasons[name] = f"reaches {top:.4g} after normalisation (limit {config.max_value:g})"
+            reasons[name] = f"too large after normalisation ({top:.4g}, limit {config.max_value:g})"
         else:
             reasons[name] = low_variance(column[~np.isnan(column)], config)
     left = [index for index, name in enumerate(features) if not reasons[name]]
     matrix = correlations(values[:, left])
     for dropped, kept, value in correlated_features(matrix, config.max_correlation):
-        reasons[features[left[dropped]]] = f"correlates {value:.3f} with {features[left[kept]]}"
+        reasons[features[left[dropped]]] = f"correlated with another feature ({value:.3f} with {features[left[kept]]})"
     return _selection(reasons)
 
 
@@ -88,7 +88,7 @@ def low_variance(values: np.ndarray, config: SelectConfig) -> str:
     distinct, counts = np.unique(values, return_counts=True)
     counts = np.sort(counts)[::-1]
     if counts[1] / counts[0] < config.frequency_cut and len(distinct) / len(values) < config.unique_cut:
-        return f"near-zero variance: one value in {counts[0] / len(values):.1%} of wells"
+        return f"near-zero variance (one value in {counts[0] / len(values):.1%} of wells)"
     return ""
 
 
