@@ -208,6 +208,10 @@ def test_some_rows_can_be_read(tmp_path):
     pieces = list(store.pieces(4))
     assert [len(piece) for piece in pieces] == [4, 4, 2]
     assert np.array_equal(np.concatenate(pieces), crops)
+    labelled = list(store.labelled_pieces(4))
+    assert np.array_equal(np.concatenate([piece for piece, _ in labelled]), crops)
+    assert [len(rows) for _, rows in labelled] == [4, 4, 2]
+    assert np.array_equal(np.concatenate([rows for _, rows in labelled]), objects)
 
 
 def test_pieces_give_the_same_bytes_as_one_write(tmp_path):

@@ -31,6 +31,7 @@ embed_block(
     plate=snakemake.wildcards.plate,
     device=snakemake.params.device,
     allotted=gpu_allotted(snakemake.resources.get("gpu", 0)),
+    threads=snakemake.threads,
     batch=snakemake.params.batch,
     plate_crops=snakemake.input.plate_crops,
 )

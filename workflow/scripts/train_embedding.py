@@ -27,4 +27,5 @@ train_embedding(
     seed=snakemake.params.seed,
     device=snakemake.params.device,
     allotted=gpu_allotted(snakemake.resources.get("gpu", 0)),
+    threads=snakemake.threads,
 )

@@ -24,6 +24,11 @@ WEAK = WeakEmbedding(
 )
 
 
+def embed_store(path, model_dir, out, plate, **how):
+    store = read_crops(path)
+    embed_block(store.labelled_pieces(10), store.channels, model_dir, out, plate, **how)
+
+
 @pytest.fixture(scope="module")
 def model(toy, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "deep"
@@ -68,7 +73,7 @@ def test_the_classifier_is_thrown_away(model):
 
 def test_a_block_is_embedded_cell_by_cell(model, toy, tmp_path):
     out = tmp_path / "embeddings" / "B01-B02.parquet"
-    embed_block(toy.stores["P3"][1], model, out, "P3", device="cpu", batch=10)
+    embed_store(toy.stores["P3"][1], model, out, "P3", device="cpu", batch=10)
     table = read_table(out)
     assert table.columns.tolist() == [
         "Metadata_Plate",
@@ -111,14 +116,15 @@ def test_halvings_of_the_batch_are_written_down(model, toy, tmp_path, monkeypatc
 
     expected = embed_crops(load_model(model), read_crops(toy.stores["P1"][0]).load()).result
     monkeypatch.setattr(module, "standardise", small_device)
-    embed_block(toy.stores["P1"][0], model, tmp_path / "e.parquet", "P1", device="cpu", batch=24)
+    embed_store(toy.stores["P1"][0], model, tmp_path / "e.parquet", "P1", device="cpu", batch=24)
+    # Pieces of 10 cells: 24, then 12 and 6 for the first piece; 6 for those that follow.
     assert read_provenance(tmp_path / "e.parquet")["batch_halvings"] == 2
     assert np.allclose(read_table(tmp_path / "e.parquet").filter(like="Deep_"), expected, atol=1e-5)
 
 
 def test_a_block_without_cells_gives_an_empty_table_with_all_columns(model, tmp_path):
     write_crops(tmp_path / "c.zarr", np.empty((0, 2, 32, 32), np.uint16), np.empty((0, 4)), ("DNA", "ER"))
-    embed_block(tmp_path / "c.zarr", model, tmp_path / "e.parquet", "P1", device="cpu")
+    embed_store(tmp_path / "c.zarr", model, tmp_path / "e.parquet", "P1", device="cpu")
     table = read_table(tmp_path / "e.parquet")
     assert table.shape == (0, 20)
     assert table["Deep_015"].dtype == np.float32
@@ -128,7 +134,7 @@ def test_crops_with_other_channels_or_sizes_are_refused(model, tmp_path):
     one = np.array([[0, 0, 1, 1]])
     write_crops(tmp_path / "c.zarr", np.ones((1, 2, 32, 32), np.uint16), one, ("ER", "DNA"))
     with pytest.raises(DataError, match=r"channels are ER, DNA; model .* was trained on DNA, ER"):
-        embed_block(tmp_path / "c.zarr", model, tmp_path / "e.parquet", "P1", device="cpu")
+        embed_store(tmp_path / "c.zarr", model, tmp_path / "e.parquet", "P1", device="cpu")
     with pytest.raises(DataError, match=r"crops are \(1, 2, 64, 64\) uint16; model .* takes \(n, \*\(2, 32, 32\)\)"):
         embed_crops(load_model(model), np.ones((1, 2, 64, 64), np.uint16))
     with pytest.raises(DataError, match="float32"):
@@ -155,13 +161,15 @@ def test_plate_normalisation_needs_all_crops_of_the_plate(toy, tmp_path):
     config = RandomEmbedding(kind="random", **SMALL | {"normalise": "plate"})
     train_embedding(toy.stores, toy.wells, config, tmp_path / "m", seed=0, device="cpu")
     block = toy.stores["P2"][1]
-    with pytest.raises(DataError, match="plate without crops"):
-        embed_block(block, tmp_path / "m", tmp_path / "e.parquet", "P2", device="cpu")
-    embed_block(block, tmp_path / "m", tmp_path / "e.parquet", "P2", device="cpu", plate_crops=toy.stores["P2"])
+    with pytest.raises(DataError, match=r"plate without crops.*all crop stores"):
+        embed_store(block, tmp_path / "m", tmp_path / "e.parquet", "P2", device="cpu")
+    embed_store(block, tmp_path / "m", tmp_path / "e.parquet", "P2", device="cpu", plate_crops=toy.stores["P2"])
     model, crops = load_model(tmp_path / "m"), read_crops(block).load()
     reference = reference_of_stores([read_crops(path) for path in toy.stores["P2"]])
     expected = embed_crops(model, crops, reference=reference).result
-    assert np.array_equal(read_table(tmp_path / "e.parquet").filter(like="Deep_").to_numpy(), expected)
+    assert np.allclose(read_table(tmp_path / "e.parquet").filter(like="Deep_").to_numpy(), expected, atol=1e-5)
+    other = embed_crops(model, crops, reference=reference * 1.2).result
+    assert not np.allclose(other, expected, atol=1e-2)
     with pytest.raises(DataError, match="needs the reference of the plate"):
         embed_crops(model, crops)
 
@@ -184,12 +192,28 @@ def test_a_random_model_is_not_trained_and_depends_on_the_seed(toy, tmp_path):
 def test_a_gpu_that_was_asked_for_is_not_replaced_by_the_cpu(model, toy, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(DeviceError):
-        embed_block(toy.stores["P1"][0], model, tmp_path / "e.parquet", "P1", device="cuda")
+        embed_store(toy.stores["P1"][0], model, tmp_path / "e.parquet", "P1", device="cuda")
     with pytest.raises(DeviceError):
-        embed_block(toy.stores["P1"][0], model, tmp_path / "e.parquet", "P1", device="auto", allotted=True)
+        embed_store(toy.stores["P1"][0], model, tmp_path / "e.parquet", "P1", device="auto", allotted=True)
     with pytest.raises(DeviceError):
         train_embedding(toy.stores, toy.wells, WEAK, tmp_path / "m", seed=0, device="auto", allotted=True)
     assert not (tmp_path / "e.parquet").exists()
+
+
+@pytest.mark.parametrize("normalise", ["crop", "plate"])
+def test_a_plate_without_any_cell_gives_empty_tables(toy, tmp_path, normalise):
+    config = RandomEmbedding(kind="random", **SMALL | {"normalise": normalise})
+    train_embedding(toy.stores, toy.wells, config, tmp_path / "m", seed=0, device="cpu")
+    write_crops(tmp_path / "c.zarr", np.empty((0, 2, 32, 32), np.uint16), np.empty((0, 4)), ("DNA", "ER"))
+    embed_store(
+        tmp_path / "c.zarr",
+        tmp_path / "m",
+        tmp_path / "e.parquet",
+        "P1",
+        device="cpu",
+        plate_crops=[tmp_path / "c.zarr"],
+    )
+    assert read_table(tmp_path / "e.parquet").shape == (0, 20)
 
 
 def test_plates_are_split_as_the_config_says():

@@ -277,6 +277,11 @@ class CropStore:
         for first in range(0, len(self.objects), cells):
             yield self.load(slice(first, first + cells))
 
+    def labelled_pieces(self, cells: int = 8 * CELLS_PER_SHARD) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Read crops like ``pieces``, each piece with its rows of ``objects``."""
+        for first, crops in enumerate(self.pieces(cells)):
+            yield crops, self.objects[first * cells : (first + 1) * cells]
+
     @property
     def size(self) -> int:
         """Side of a crop in pixels."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +149,8 @@ def split_plates(plates: Sequence[str], config: WeakEmbedding) -> tuple[tuple[st
 
 
 def embed_block(
-    crops_path: str | Path,
+    pieces: Iterable[tuple[np.ndarray, np.ndarray]],
+    channels: Sequence[str],
     model_dir: str | Path,
     out_path: str | Path,
     plate: str,
@@ -160,12 +161,15 @@ def embed_block(
     batch: int = 256,
     plate_crops: Sequence[str | Path] = (),
 ) -> None:
-    """Embed every crop of a block's store and write the block's ``embeddings`` table.
+    """Embed the cells of a block and write the block's ``embeddings`` table.
 
     Parameters
     ----------
-    crops_path
-        Crop store of the block.
+    pieces
+        Crops (n, channel, size, size) uint16 and objects (n, 4) int32, piece by piece: from
+        ``CropStore.labelled_pieces`` where every cell was kept, else cut on the fly. None of them may hold a cell.
+    channels
+        Names of the crops' channels, in their order.
     model_dir
         Folder of the model.
     out_path
@@ -187,37 +191,47 @@ def embed_block(
         If the crops' channels or size are not the model's.
     """
     model = load_model(model_dir, choose_device(device, allotted))
-    store = read_crops(crops_path)
-    if store.channels != model.architecture.channels:
-        raise DataError(
-            f"{crops_path}: channels are {', '.join(store.channels)}; model {model_dir} was trained on "
-            f"{', '.join(model.architecture.channels)}. Hint: use a model that was trained on these channels."
-        )
-    reference = None
-    if model.architecture.normalise == "plate":
-        reference = reference_of_stores([read_crops(path) for path in plate_crops])
+    stores = [read_crops(path) for path in plate_crops] if model.architecture.normalise == "plate" else []
+    for place, names in [("images", tuple(channels)), *((str(store.path), store.channels) for store in stores)]:
+        if names != model.architecture.channels:
+            raise DataError(
+                f"{place}, plate {plate}: channels are {', '.join(names)}; model {model_dir} was trained on "
+                f"{', '.join(model.architecture.channels)}. Hint: use a model that was trained on these channels."
+            )
     with torch_threads(threads):
-        features, halvings = _embed_store(model, store, batch, reference)
+        objects, features, halvings = _embed_pieces(model, pieces, batch, stores)
     provenance = {
         "stage": "embedding",
         "algorithm": ALGORITHMS["embedding"],
         "model": model.digest,
-        "crops": store.provenance,
         "batch_halvings": halvings,
     }
-    write_table(embedding_table(plate, store.objects, features), out_path, provenance)
+    write_table(embedding_table(plate, objects, features), out_path, provenance)
 
 
-def _embed_store(
-    model: EmbeddingModel, store: CropStore, batch: int, reference: np.ndarray | None
-) -> tuple[np.ndarray, int]:
-    """Return the features of a store's cells and how often the batch was halved."""
-    parts, halvings = [np.empty((0, model.architecture.features), np.float32)], 0
-    for piece in store.pieces():
-        embedded = embed_crops(model, piece, batch, reference)
-        parts.append(embedded.result)
+def _embed_pieces(
+    model: EmbeddingModel,
+    pieces: Iterable[tuple[np.ndarray, np.ndarray]],
+    batch: int,
+    stores: Sequence[CropStore],
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the objects and features of all pieces, and how often the batch was halved."""
+    reference = None
+    objects = [np.empty((0, 4), np.int32)]
+    features = [np.empty((0, model.architecture.features), np.float32)]
+    halvings = 0
+    for crops, rows in pieces:
+        if not len(crops):
+            continue
+        if model.architecture.normalise == "plate" and reference is None:
+            # Only once there is a cell: a plate without any has no reference and needs none.
+            reference = reference_of_stores(stores)
+        embedded = embed_crops(model, crops, batch, reference)
+        objects.append(rows)
+        features.append(embedded.result)
+        # What did not fit once will not fit the next time.
         batch, halvings = embedded.batch, halvings + embedded.halvings
-    return np.concatenate(parts), halvings
+    return np.concatenate(objects), np.concatenate(features), halvings
 
 
 def embedding_table(plate: str, objects: np.ndarray, features: np.ndarray) -> pd.DataFrame:
