@@ -15,6 +15,7 @@ if "campaign" not in config:
 
 include: "workflow/rules/common.smk"
 
+
 if CAMPAIGN.from_images:
 
     include: "workflow/rules/images.smk"

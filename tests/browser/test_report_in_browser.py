@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from html_pages import Page
+from small_campaign import CHANNELS, HOSTILE, PRESET, make_campaign, read_image, read_labels
+
 from platewise.config.report import ReportConfig
 from platewise.report.campaign_page import report_campaign
 from platewise.report.plate_page import report_plate
-from small_campaign import CHANNELS, HOSTILE, PRESET, make_campaign, read_image, read_labels
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no browser: install chromium to check the pages in one")

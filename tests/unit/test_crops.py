@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+
 from platewise.config.crops import CropsConfig
 from platewise.crops import (
     CELLS_PER_SHARD,

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+
 from platewise.device import choose_device, gpu_allotted, halve_on_oom, torch_threads
 from platewise.errors import DeviceError
 

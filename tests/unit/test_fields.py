@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tifffile
+
 from platewise.config.images import PatternReader
 from platewise.errors import DataError, PlatewiseError
 from platewise.fields import BadFieldError, read_field

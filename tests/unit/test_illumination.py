@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import platewise.illumination as illumination
 import pytest
 import tifffile
 import zarr
+
+import platewise.illumination as illumination
 from platewise.algorithms import ALGORITHMS
 from platewise.config.illumination import NoIllumination, RetrospectiveIllumination
 from platewise.config.images import PatternReader, PhenixReader

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+
 from platewise.config.images import PatternReader, PhenixReader
 from platewise.errors import DataError
 from platewise.inventory import INVENTORY_DTYPES, field_status, inventory_plate, write_inventory

@@ -28,7 +28,12 @@ class Project:
         """Start a run in the background, its output in run.log."""
         log = (self.folder / "run.log").open("w")
         return subprocess.Popen(
-            self.command(*arguments), cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, env=environment(), **options
+            self.command(*arguments),
+            cwd=self.folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment(),
+            **options,
         )
 
     def run(self, *arguments, fails=False, launcher=("-m", "platewise.cli", "run")):
@@ -60,7 +65,9 @@ class Project:
     def planned(self, *arguments):
         """Number of planned jobs by rule, from a dry run."""
         text = self.run("--dry-run", *arguments)
-        return {rule: int(count) for rule, count in re.findall(r"^(\w+)\s+(\d+)$", text, re.MULTILINE) if rule != "total"}
+        return {
+            rule: int(count) for rule, count in re.findall(r"^(\w+)\s+(\d+)$", text, re.MULTILINE) if rule != "total"
+        }
 
     def write(self, config, name="config.yaml"):
         path = self.folder / name

@@ -72,7 +72,8 @@ def test_a_mended_image_redoes_its_block_and_no_other(damaged, rendered):
 
 
 def test_too_many_bad_fields_fail_the_plate_and_are_named(damaged):
-    config = damaged.write(damaged.raw | {"campaign": "strict", "images": damaged.raw["images"] | {"max_bad_fields": 0.1}}, "strict.yaml")
+    images = damaged.raw["images"] | {"max_bad_fields": 0.1}
+    config = damaged.write(damaged.raw | {"campaign": "strict", "images": images}, "strict.yaml")
     text = damaged.run("--configfile", config, "--cores", "1", fails=True)
     assert "max_bad_fields" in text
     assert "A01" in text

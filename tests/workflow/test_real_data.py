@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.data,
     pytest.mark.skipif(
         "PLATEWISE_DATA" not in os.environ,
-        reason="set PLATEWISE_DATA to the folder with jump_cpjump1 and bbbc021; docs/tutorial.md says where to get them",
+        reason="set PLATEWISE_DATA to the folder with the real data; docs/tutorial.md says where to get them",
     ),
 ]
 
@@ -47,7 +47,9 @@ def test_jump_cells_are_found(jump):
 
 
 def test_jump_aurora_inhibition_makes_large_nuclei(jump):
-    wells = pd.read_parquet(jump.results / "plates/BR00117010/profiles/classical.wells.parquet").set_index("Metadata_Well")
+    wells = pd.read_parquet(jump.results / "plates/BR00117010/profiles/classical.wells.parquet").set_index(
+        "Metadata_Well"
+    )
     area = wells["Nuclei_AreaShape_Area"]
     assert area["N09"] > 1.4 * area["D14"]
     assert area["F10"] == pytest.approx(area["D14"], rel=0.25)

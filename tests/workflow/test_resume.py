@@ -7,7 +7,6 @@ import signal
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import psutil
 import pytest
@@ -44,7 +43,9 @@ def finished(tmp_path_factory, small_config):
 def test_every_well_is_profiled_and_the_report_is_there(finished):
     for features in ("classical", "deep"):
         table = pd.read_parquet(finished.results / f"campaign/profiles/{features}.sphering.parquet")
-        dropped = [pd.read_parquet(p) for p in finished.results.glob(f"plates/*/profiles/{features}.wells.dropped.parquet")]
+        dropped = [
+            pd.read_parquet(p) for p in finished.results.glob(f"plates/*/profiles/{features}.wells.dropped.parquet")
+        ]
         assert len(table) + sum(map(len, dropped)) == 12
         assert len(table) >= 10
     page = (finished.results / "report/index.html").read_text()

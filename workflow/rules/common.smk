@@ -158,7 +158,9 @@ def get_plate_pages(wildcards):
 def get_qc(wildcards):
     """The QC tables of all plates, in the order of PLATES; none for a campaign that starts from a table."""
     return {
-        f"qc_{level}": expand(f"<results>/plates/{{plate}}/qc/{level}.parquet", plate=CAMPAIGN.plates)
+        f"qc_{level}": expand(
+            f"<results>/plates/{{plate}}/qc/{level}.parquet", plate=CAMPAIGN.plates
+        )
         for level in ("fields", "wells")
     }
 
@@ -169,5 +171,7 @@ def get_plate_formats():
 
 def get_rerun_command(wildcards):
     """What a user types after replacing bad images: only the blocks whose images changed are made again."""
-    files = " ".join(shlex.quote(os.path.relpath(path)) for path in workflow.configfiles)
+    files = " ".join(
+        shlex.quote(os.path.relpath(path)) for path in workflow.configfiles
+    )
     return f"platewise run --configfile {files} --forcerun inventory_plate"

@@ -34,7 +34,10 @@ rule score_batches:
         profiles="<campaign>/profiles/{features}.{correction}.parquet",
         consensus="<campaign>/profiles/{features}.{correction}.consensus.parquet",
         # Level 3, to say what normalisation alone did.
-        wells=expand("<results>/plates/{plate}/profiles/{{features}}.wells.parquet", plate=PLATES),
+        wells=expand(
+            "<results>/plates/{plate}/profiles/{{features}}.wells.parquet",
+            plate=PLATES,
+        ),
     output:
         "<campaign>/evaluation/{features}.{correction}.batches.parquet",
     log:

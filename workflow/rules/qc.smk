@@ -16,6 +16,12 @@ rule summarise_qc:
         "<logs>/summarise_qc/{plate}.log",
     benchmark:
         "<benchmarks>/summarise_qc/{plate}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         plate=get_plate_row,
         metadata=lookup("metadata", within=config),
@@ -23,12 +29,6 @@ rule summarise_qc:
         border_cells=lookup("profiles/aggregate/border_cells", within=config),
         qc=lookup("qc", within=config),
         algorithm=ALGORITHMS["qc"],
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=60,
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../scripts/summarise_qc.py"
 
@@ -48,6 +48,12 @@ rule report_plate:
         "<logs>/report_plate/{plate}.log",
     benchmark:
         "<benchmarks>/report_plate/{plate}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         plate=get_plate_row,
         campaign=lookup("campaign", within=config),
@@ -55,11 +61,5 @@ rule report_plate:
         nuclei_channel=lookup("segmentation/nuclei_channel", within=config),
         report=lookup("report", within=config),
         rerun=get_rerun_command,
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=60,
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../scripts/report_plate.py"

@@ -12,7 +12,9 @@ rule report_campaign:
             plate=PLATES,
             features=FEATURES,
         ),
-        selections=expand("<campaign>/profiles/{features}.selection.parquet", features=FEATURES),
+        selections=expand(
+            "<campaign>/profiles/{features}.selection.parquet", features=FEATURES
+        ),
         dropped=expand(
             "<results>/plates/{plate}/profiles/{features}.wells.dropped.parquet",
             plate=PLATES,
@@ -50,21 +52,25 @@ rule report_campaign:
         ),
         curves=expand("<campaign>/embedding/{model}/curves.parquet", model=FEATURES[1:]),
     output:
-        report("<results>/report/index.html", caption="../report/campaign.rst", category="Campaign"),
+        report(
+            "<results>/report/index.html",
+            caption="../report/campaign.rst",
+            category="Campaign",
+        ),
     log:
         "<logs>/report_campaign.log",
     benchmark:
         "<benchmarks>/report_campaign.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         config=config,
         plates=PLATES,
         plate_formats=get_plate_formats(),
         rerun=get_rerun_command,
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    conda:
-        "../../envs/cpu.yaml"
     script:
         "../scripts/report_campaign.py"

@@ -3,10 +3,10 @@
 from platewise.config.base import parse_section
 from platewise.config.metadata import MetadataConfig
 from platewise.config.profiles import AggregateConfig
+from platewise.jobs import log_to
 from platewise.plan.frame import treatments_frame
 from platewise.plan.plates import PlateRow, read_plate
 from platewise.profiles.aggregate import run_aggregate_plate
-from platewise.jobs import log_to
 
 log_to(snakemake.log[0])
 plate = read_plate(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from platewise.config.base import parse_section
 from platewise.config.network import NetworkConfig
-from platewise.network.build import run_build_network
 from platewise.jobs import log_to
+from platewise.network.build import run_build_network
 
 log_to(snakemake.log[0])
 run_build_network(

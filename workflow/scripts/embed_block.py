@@ -12,8 +12,9 @@ from platewise.jobs import log_to
 
 log_to(snakemake.log[0])
 channels = list(snakemake.params.channels)
-if "crops" in snakemake.input.keys():
-    pieces = read_crops(snakemake.input.crops).labelled_pieces()
+crops = snakemake.input.get("crops")
+if crops is not None:
+    pieces = read_crops(crops).labelled_pieces()
 else:
     pieces = cut_block(
         manifest=Path(snakemake.input.manifest),

@@ -2,8 +2,8 @@
 
 from platewise.config.base import parse_section
 from platewise.config.table import TableConfig
-from platewise.profiles.importing import run_import_profiles
 from platewise.jobs import log_to
+from platewise.profiles.importing import run_import_profiles
 
 log_to(snakemake.log[0])
 run_import_profiles(

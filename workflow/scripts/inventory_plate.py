@@ -7,9 +7,9 @@ from platewise.config.blocks import BlocksConfig
 from platewise.config.images import ImagesConfig
 from platewise.config.metadata import MetadataConfig
 from platewise.inventory import write_inventory
+from platewise.jobs import log_to
 from platewise.plan.plates import PlateRow, read_plate
 from platewise.readers.registry import resolve_reader
-from platewise.jobs import log_to
 
 log_to(snakemake.log[0])
 images = parse_section(ImagesConfig, snakemake.params.images)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from platewise.config.base import parse_section
 from platewise.config.measure import MeasureConfig
-from platewise.measure.task import measure_block
 from platewise.jobs import log_to
+from platewise.measure.task import measure_block
 
 log_to(snakemake.log[0])
 measure_block(

@@ -2,8 +2,8 @@
 
 from platewise.config.base import parse_section
 from platewise.config.profiles import NormaliseConfig
-from platewise.profiles.normalise import run_normalise_plates
 from platewise.jobs import log_to
+from platewise.profiles.normalise import run_normalise_plates
 
 log_to(snakemake.log[0])
 run_normalise_plates(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from platewise.columns import SITE, WELL
 from platewise.inventory import field_status
+from platewise.jobs import log_to
 from platewise.store.plate import prepare_store
 from platewise.tables import read_tables
-from platewise.jobs import log_to
 
 log_to(snakemake.log[0])
 fields = field_status(read_tables(snakemake.input.inventory)).query("Status == 'ok'").sort_values([WELL, SITE])

@@ -20,7 +20,9 @@ panels = {}
 # The preset's own panels come last: the page counts from the last one.
 for name in sorted(features, key=lambda name: name == preset[0]):
     # Level 3, as it left the microscope; level 4b would hide what normalisation has done for the plates already.
-    panels[f"{name}, uncorrected"] = [path for path in snakemake.input.wells if Path(path).name == f"{name}.wells.parquet"]
+    panels[f"{name}, uncorrected"] = [
+        path for path in snakemake.input.wells if Path(path).name == f"{name}.wells.parquet"
+    ]
     panels[f"{name}, {preset[1]}"] = [corrected[name, preset[1]]]
 report_campaign(
     snakemake.output[0],

@@ -6,8 +6,8 @@ from platewise.config.base import parse_section
 from platewise.config.qc import QcConfig
 from platewise.config.segmentation import SegmentationConfig
 from platewise.config.store import StoreConfig
-from platewise.segmentation.task import SegmentSettings, segment_block
 from platewise.jobs import log_to
+from platewise.segmentation.task import SegmentSettings, segment_block
 
 log_to(snakemake.log[0])
 segment_block(

@@ -2,8 +2,8 @@
 
 from platewise.config.base import parse_section
 from platewise.config.profiles import SelectConfig
-from platewise.profiles.select import run_select_features
 from platewise.jobs import log_to
+from platewise.profiles.select import run_select_features
 
 log_to(snakemake.log[0])
 run_select_features(

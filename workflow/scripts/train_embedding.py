@@ -9,9 +9,9 @@ from platewise.config.embedding import EmbeddingConfig
 from platewise.config.metadata import MetadataConfig
 from platewise.device import gpu_allotted
 from platewise.embedding.task import train_embedding
+from platewise.jobs import log_to
 from platewise.plan.frame import treatments_frame
 from platewise.plan.plates import PlateRow, read_plate
-from platewise.jobs import log_to
 
 log_to(snakemake.log[0])
 metadata = parse_section(MetadataConfig, snakemake.params.metadata)

@@ -1,6 +1,7 @@
 import pytest
-from platewise.config.illumination import IlluminationConfig, NoIllumination, RetrospectiveIllumination
 from pydantic import TypeAdapter, ValidationError
+
+from platewise.config.illumination import IlluminationConfig, NoIllumination, RetrospectiveIllumination
 
 ANY = TypeAdapter(IlluminationConfig)
 

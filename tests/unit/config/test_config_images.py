@@ -1,6 +1,7 @@
 import pytest
-from platewise.config.images import ImagesConfig, PatternReader
 from pydantic import ValidationError
+
+from platewise.config.images import ImagesConfig, PatternReader
 
 WELL = "(?P<well>[A-P][0-9]{2})"
 CHANNEL = "(?P<channel>w[0-9])"

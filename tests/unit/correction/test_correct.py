@@ -8,6 +8,8 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
+
 from platewise.config.correction import (
     CombatCorrection,
     CorrectionConfig,
@@ -18,7 +20,6 @@ from platewise.config.correction import (
 from platewise.correction.correct import METHODS, correct, correction_note, run_correct_batches
 from platewise.correction.method import CorrectionRefusedError
 from platewise.tables import read_provenance, read_table
-from pydantic import ValidationError
 
 
 def wells(plates: int = 4, per_plate: int = 10) -> pd.DataFrame:

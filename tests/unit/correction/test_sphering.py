@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+
 from platewise.config.correction import SpheringCorrection
 from platewise.correction.method import CorrectionRefusedError
 from platewise.correction.sphering import correct_by_sphering, fit_sphering, left_out_likelihood

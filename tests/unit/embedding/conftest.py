@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from platewise.crops import write_crops
 from platewise.device import torch_threads
 from platewise.plan.wells import parse_well

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+
 from platewise.config.embedding import AugmentConfig
 from platewise.embedding.augment import augment, restain, shift, turn
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+
 from platewise.config.embedding import WeakEmbedding
 from platewise.crops import read_crops, write_crops
 from platewise.embedding.cells import load_cells, name_wells

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from platewise.algorithms import ALGORITHMS
 from platewise.embedding.network import build_network
 from platewise.embedding.preprocess import compress, shrink_crops, standardise

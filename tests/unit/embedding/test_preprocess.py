@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from platewise.crops import crop_statistics as numpy_statistics
 from platewise.embedding.preprocess import compress, crop_statistics, plate_reference, shrink_crops, standardise
 from platewise.errors import DataError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from platewise.embedding.sampling import balanced_draw
 
 # Class 0: 900 cells on plate 0 and 60 on plate 1; class 2: 3 cells on plate 1. There is no class 1.

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pydantic import TypeAdapter, ValidationError
+
 from platewise.config.embedding import EmbeddingConfig, RandomEmbedding, WeakEmbedding
 from platewise.crops import read_crops, write_crops
 from platewise.embedding.cells import reference_of_stores
@@ -16,7 +18,6 @@ from platewise.embedding.preprocess import compress, shrink_crops, standardise
 from platewise.embedding.task import embed_block, embedding_table, split_plates, train_embedding
 from platewise.errors import ConfigError, DataError, DeviceError
 from platewise.tables import read_provenance, read_table
-from pydantic import TypeAdapter, ValidationError
 
 SMALL = {"width": 8, "features": 16, "downscale": 2, "normalise": "crop"}
 WEAK = WeakEmbedding(

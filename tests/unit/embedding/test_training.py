@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import platewise.embedding.training as training
 import pytest
 import torch
+
+import platewise.embedding.training as training
 from platewise.config.embedding import WeakEmbedding
 from platewise.embedding.cells import load_cells
 from platewise.embedding.training import TrainingError, class_numbers, learning_rate, train, validate

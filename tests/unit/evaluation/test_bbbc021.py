@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
 from platewise.config.correction import CorrectionConfig
 from platewise.config.evaluation import EvaluationConfig
 from platewise.config.network import NetworkConfig

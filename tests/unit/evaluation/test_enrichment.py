@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import fisher_exact, kstest
+
 from platewise.evaluation.annotations import annotation_matches
 from platewise.evaluation.enrichment import (
     RankedPairs,
@@ -15,7 +17,6 @@ from platewise.evaluation.enrichment import (
 )
 from platewise.evaluation.items import CannotScoreError
 from platewise.evaluation.similarity import CloseNumber, Cosine
-from scipy.stats import fisher_exact, kstest
 
 
 def test_several_labels_match_on_any() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
+
 from platewise.config.correction import SpheringCorrection
 from platewise.config.evaluation import EvaluationConfig
 from platewise.config.network import NetworkConfig
@@ -17,7 +19,6 @@ from platewise.evaluation.scores import NOT_BEATEN, SCORE_COLUMNS
 from platewise.profiles.consensus import consensus
 from platewise.profiles.frame import split_profiles
 from platewise.tables import read_table
-from pydantic import ValidationError
 
 CONFIG = EvaluationConfig(permutations=200, shuffles=30, bootstraps=50, null_size=500)
 METRICS = {

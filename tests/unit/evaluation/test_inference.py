@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import kstest, permutation_test
+
 from platewise.evaluation.inference import benjamini_hochberg, bootstrap_interval, paired_p
 from platewise.evaluation.items import Items
-from scipy.stats import kstest, permutation_test
 
 
 def test_paired_p_is_scipys() -> None:

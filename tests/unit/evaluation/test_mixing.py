@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
+
 from platewise.evaluation.comparable import comparable_groups
 from platewise.evaluation.items import CannotScoreError
 from platewise.evaluation.mixing import ilisi, kbet_acceptance, regression_share, silhouettes
 from platewise.evaluation.probe import probe
-from sklearn.linear_model import LinearRegression
 
 BATCHES = np.repeat(["a", "b"], 60)
 

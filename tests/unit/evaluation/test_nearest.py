@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from platewise.evaluation.annotations import annotation_matches
 from platewise.evaluation.items import CannotScoreError
 from platewise.evaluation.nearest import in_several_batches, nearest_match, same_perturbation, shared_batch

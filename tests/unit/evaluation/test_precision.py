@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 from copairs.map import average_precision as reference_precision
 from copairs.map import mean_average_precision as reference_mean
+from scipy.stats import kstest
+from sklearn.metrics import average_precision_score
+
 from platewise.evaluation.annotations import annotation_matches
 from platewise.evaluation.items import CannotScoreError
 from platewise.evaluation.precision import (
@@ -21,8 +24,6 @@ from platewise.evaluation.precision import (
     significant_precision,
 )
 from platewise.evaluation.similarity import CloseNumber, Cosine
-from scipy.stats import kstest
-from sklearn.metrics import average_precision_score
 
 
 def test_by_hand() -> None:

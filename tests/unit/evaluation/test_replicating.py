@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from platewise.evaluation.items import CannotScoreError
 from platewise.evaluation.replicating import percent_replicating
 from platewise.evaluation.similarity import CloseNumber, Pearson

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from platewise.evaluation.similarity import CloseNumber, ClosePosition, Cosine, Pearson, Similarity
 from sklearn.metrics.pairwise import cosine_similarity
+
+from platewise.evaluation.similarity import CloseNumber, ClosePosition, Cosine, Pearson, Similarity
 
 VALUES = np.random.default_rng(0).normal(size=(6, 5))
 PLACES = np.random.default_rng(1).integers(0, 4, size=(9, 2))

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from platewise.measure.objects import list_objects, under
 from scipy.ndimage import gaussian_filter
+
+from platewise.measure.objects import list_objects, under
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from skimage.measure import regionprops
+
 from platewise.config.measure import AreaShapeGroup
 from platewise.measure import area_shape
 from platewise.measure.zernike import zernike_orders
-from skimage.measure import regionprops
 
 SETTINGS = AreaShapeGroup()
 NAMES = area_shape.names([], SETTINGS)

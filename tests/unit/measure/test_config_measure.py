@@ -1,6 +1,7 @@
 import pytest
-from platewise.config.measure import FixedRange, LogRange, MeasureConfig, TextureGroup
 from pydantic import ValidationError
+
+from platewise.config.measure import FixedRange, LogRange, MeasureConfig, TextureGroup
 
 
 def test_all_groups_are_measured_by_default():

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy.stats import rankdata
+
 from platewise.config.measure import CorrelationGroup
 from platewise.measure import correlation
-from scipy.stats import rankdata
 
 SETTINGS = CorrelationGroup()
 

@@ -1,6 +1,7 @@
 import numpy as np
-from platewise.measure.distance import distance_to_edge
 from scipy.ndimage import distance_transform_edt
+
+from platewise.measure.distance import distance_to_edge
 
 
 def test_distances_in_a_square_count_from_the_first_pixel_outside(objects_of):

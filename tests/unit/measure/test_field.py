@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from platewise.columns import feature_columns
 from platewise.config.measure import (
     AreaShapeGroup,

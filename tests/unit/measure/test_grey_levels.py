@@ -1,4 +1,5 @@
 import numpy as np
+
 from platewise.config.measure import FixedRange, FullRange, LogRange
 from platewise.measure.grey_levels import full_levels, grey_levels, linear_levels, log_levels
 

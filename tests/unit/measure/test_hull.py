@@ -2,9 +2,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from platewise.measure.hull import center_hulls, convex_areas, enclosing_circles, feret_diameters
 from scipy.spatial import ConvexHull
 from skimage.morphology import convex_hull_image
+
+from platewise.measure.hull import center_hulls, convex_areas, enclosing_circles, feret_diameters
 
 
 def square(side, size=12):

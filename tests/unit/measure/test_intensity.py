@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from skimage.segmentation import find_boundaries
+
 from platewise.config.measure import IntensityGroup
 from platewise.measure import intensity
-from skimage.segmentation import find_boundaries
 
 SETTINGS = IntensityGroup()
 

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from numba.core.dispatcher import Dispatcher
+
 import platewise
 import platewise.measure
-from numba.core.dispatcher import Dispatcher
 from platewise.measure import jit, outline
 
 RUN = """

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation
+
 from platewise.config.measure import NeighborsGroup
 from platewise.measure import neighbors
 from platewise.measure.neighbors import closest_neighbors
 from platewise.measure.objects import list_objects, under
-from scipy.ndimage import binary_dilation
 
 
 def measured(compartment, *distances):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from platewise.errors import DataError
 from platewise.measure.objects import compartments, list_objects, touches_border, under
 

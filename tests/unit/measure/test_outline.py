@@ -1,6 +1,7 @@
 import numpy as np
-from platewise.measure.outline import inner_boundary, outline
 from skimage.segmentation import find_boundaries
+
+from platewise.measure.outline import inner_boundary, outline
 
 
 def test_the_inner_boundary_is_that_of_skimage(blob_objects):

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from skimage.graph import MCP_Geometric
+
 from platewise.config.measure import RadialDistributionGroup
 from platewise.measure import radial
 from platewise.measure.distance import distance_to_edge
-from skimage.graph import MCP_Geometric
 
 SETTINGS = RadialDistributionGroup()
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from platewise.config.measure import FullRange, TextureGroup
 from platewise.measure import texture
 from platewise.measure.texture import FEATURES, haralick

@@ -2,6 +2,7 @@ from math import factorial
 
 import numpy as np
 import pytest
+
 from platewise.measure.hull import center_hulls, enclosing_circles
 from platewise.measure.zernike import zernike_magnitudes, zernike_orders
 

@@ -9,6 +9,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+
 from platewise.config.network import NetworkConfig
 from platewise.network.build import build_network, run_build_network
 from platewise.network.edges import EDGE_COLUMNS

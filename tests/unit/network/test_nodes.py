@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+
 from platewise.config.network import NetworkConfig
 from platewise.network.nodes import build_nodes, split_annotation
 

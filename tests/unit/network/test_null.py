@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import false_discovery_control, kstest
+
 from platewise.config.network import NetworkConfig
 from platewise.network.edges import q_by_exceeding
 from platewise.network.nodes import unit_rows
 from platewise.network.null import Null, shuffle_within, shuffled_null
 from platewise.profiles.consensus import combine
-from scipy.stats import false_discovery_control, kstest
 
 
 def test_shuffles_stay_within_their_group() -> None:

@@ -53,8 +53,15 @@ def test_a_correct_config(raw):
     assert campaign.config.features == ["classical"]
 
 
+HARMONY = {"methods": {"h": {"method": "harmony"}}, "preset": "h"}
+
+
 def test_the_campaigns_seed_is_the_default_of_every_other(raw):
-    raw |= {"seed": 5, "evaluation": {"seed": 3}, "correction": {"methods": {"h": {"method": "harmony"}}, "preset": "h"}}
+    raw |= {
+        "seed": 5,
+        "evaluation": {"seed": 3},
+        "correction": {"methods": {"h": {"method": "harmony"}}, "preset": "h"},
+    }
     config = load_campaign(raw).config
     assert (config.network.seed, config.evaluation.seed, config.correction.methods["h"].seed) == (5, 3, 5)
 

@@ -9,6 +9,7 @@ from platewise.config.metadata import AnnotationConfig, MetadataConfig
 from platewise.errors import ConfigError
 from platewise.plan.plates import PlateRow, read_plate, read_plates
 
+BLOCKS = BlocksConfig()
 METADATA = MetadataConfig(key="compound", dose="dose", negcon=("DMSO",))
 
 
@@ -28,7 +29,7 @@ def sheets(tmp_path):
     return write
 
 
-def read(sheet, metadata=METADATA, blocks=BlocksConfig()):
+def read(sheet, metadata=METADATA, blocks=BLOCKS):
     problems = []
     plates = read_plates(sheet, 96, ["phenix"], metadata, blocks, problems)
     return plates, problems

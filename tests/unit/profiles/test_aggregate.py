@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from platewise.config.profiles import AggregateConfig
 from platewise.errors import DataError
 from platewise.profiles.aggregate import WellProfile, aggregate_well, assemble_wells, run_aggregate_plate

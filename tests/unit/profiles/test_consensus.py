@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pycytominer.cyto_utils.modz import modz as reference_modz
+
 from platewise.config.profiles import ConsensusConfig
 from platewise.profiles.consensus import combine, consensus, modz, run_build_consensus
 from platewise.tables import read_table
-from pycytominer.cyto_utils.modz import modz as reference_modz
 
 
 def wells() -> pd.DataFrame:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from platewise.config.table import TableColumns, TableConfig
 from platewise.errors import ConfigError, DataError
 from platewise.profiles.importing import choose_features, read_profiles, run_import_profiles

@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
+from scipy.stats import median_abs_deviation
+
 from platewise.config.profiles import NormaliseConfig
 from platewise.profiles.normalise import (
     MAD_TO_SD,
@@ -22,8 +25,6 @@ from platewise.profiles.normalise import (
     shrunk_scale,
 )
 from platewise.tables import read_provenance, read_table
-from pydantic import ValidationError
-from scipy.stats import median_abs_deviation
 
 
 def wells_of(values: np.ndarray, controls: int, plate: str = "P") -> pd.DataFrame:

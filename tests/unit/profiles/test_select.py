@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pycytominer.operations import correlation_threshold, variance_threshold
+
 from platewise.config.profiles import SelectConfig
 from platewise.errors import DataError
 from platewise.profiles.select import (
@@ -18,7 +20,6 @@ from platewise.profiles.select import (
     run_select_features,
 )
 from platewise.tables import read_table
-from pycytominer.operations import correlation_threshold, variance_threshold
 
 
 def table_of(features: dict[str, np.ndarray]) -> pd.DataFrame:

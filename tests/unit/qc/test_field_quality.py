@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
+
 from platewise.errors import DataError
 from platewise.qc.fields import field_quality, focus_slope
-from scipy.ndimage import gaussian_filter
 
 
 def cells(seed: int = 0, sharpness: float = 1.5) -> np.ndarray:

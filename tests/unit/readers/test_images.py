@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+
 from platewise.readers.images import ImageError, read_header, read_pixels
 
 PIXELS = np.arange(1, 30 * 40 + 1, dtype=np.uint16).reshape(30, 40)

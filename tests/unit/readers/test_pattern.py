@@ -1,4 +1,5 @@
 import pytest
+
 from platewise.config.images import PatternReader
 from platewise.errors import DataError
 from platewise.readers.pattern import find_pattern

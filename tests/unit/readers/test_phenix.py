@@ -1,5 +1,6 @@
 import pandas as pd
 import pytest
+
 from platewise.config.images import PhenixReader
 from platewise.errors import DataError
 from platewise.readers.phenix import find_phenix

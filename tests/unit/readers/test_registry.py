@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from platewise.config.images import PatternReader, PhenixReader
 from platewise.errors import ConfigError, DataError
 from platewise.readers.registry import list_images, resolve_reader

@@ -11,9 +11,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np
 import pytest
 from html_pages import Page
-from platewise.config.report import ReferenceConfig, ReportConfig
-from platewise.report.campaign_page import report_campaign
-from platewise.report.plate_page import report_plate
 from small_campaign import (
     CHANNELS,
     COMMAND,
@@ -24,6 +21,10 @@ from small_campaign import (
     read_image,
     read_labels,
 )
+
+from platewise.config.report import ReferenceConfig, ReportConfig
+from platewise.report.campaign_page import report_campaign
+from platewise.report.plate_page import report_plate
 
 SETTINGS = ReportConfig(references=(ReferenceConfig(metric="nsc", value=0.94, source="Ljosa 2013 & others"),))
 

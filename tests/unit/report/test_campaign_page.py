@@ -7,11 +7,12 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from small_campaign import BAD_FIELD, HOSTILE, NOTE, PRESET
+
 from platewise.columns import CELL_COUNT
 from platewise.config.report import ReportConfig
 from platewise.errors import DataError
 from platewise.tables import read_table, write_table
-from small_campaign import BAD_FIELD, HOSTILE, NOTE, PRESET
 
 
 def score_rows(page, metric: str) -> list[list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+
 from platewise.report.headline import NO, UNKNOWN, YES, Counts, cautions, judge, network_cautions
 from platewise.report.scores import batch_rows, score_groups
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from platewise.report.colours import category_marks, scale_colours, viridis
 from platewise.report.numbers import count, dose, fixed, p_value, percent, plural, significant
 from platewise.report.plates import colour_limits, overview_png

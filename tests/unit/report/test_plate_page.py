@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from small_campaign import BAD_FIELD, BLURRED, CHANNELS, COMMAND, HOSTILE, LOW_WELL, platemap, read_labels
+
 from platewise.columns import CELL_COUNT, PERTURBATION, WELL
 from platewise.config.report import ReportConfig
 from platewise.errors import DataError
 from platewise.report.plate_page import choose_wells
 from platewise.report.thumbnails import cut_middle, shrink, thumbnail
 from platewise.tables import read_table
-from small_campaign import BAD_FIELD, BLURRED, CHANNELS, COMMAND, HOSTILE, LOW_WELL, platemap, read_labels
 
 
 def test_tiles_hold_the_totals(plate_page, campaign):

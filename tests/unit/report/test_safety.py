@@ -7,9 +7,10 @@ import hashlib
 import json
 
 import pytest
+from small_campaign import HOSTILE, IMAGE
+
 from platewise.report.figures import label
 from platewise.report.html import embed_json, environment, write_page
-from small_campaign import HOSTILE, IMAGE
 
 FETCHING = {"src", "srcset", "href", "data", "action", "poster", "background", "formaction", "xlink:href"}
 ALLOWED_TAGS = {

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+
 from platewise.errors import ConfigError, DataError
 from platewise.plan.wells import FORMATS, parse_well
 from platewise.simulate.campaign import render_campaign

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage as ndi
+
 from platewise.simulate.compounds import Compound
 from platewise.simulate.field import FieldRequest, render_field
 from platewise.simulate.mechanisms import Mechanism
 from platewise.simulate.optics import CAMERA_OFFSET, plate_optics
 from platewise.simulate.stains import CHANNELS, DNA_PER_N
-from scipy import ndimage as ndi
 
 SIZE = 384
 

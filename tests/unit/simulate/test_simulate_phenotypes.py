@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from platewise.simulate.compounds import Compound, activity, effect, hill_response, make_library
 from platewise.simulate.mechanisms import MOAS, Mechanism, direction
 from platewise.simulate.noise import smooth_noise, splat, walk

@@ -140,7 +140,7 @@ def test_a_writer_killed_before_the_rename_leaves_no_field(store, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.os, "rename", killed)
+    monkeypatch.setattr(module.Path, "rename", killed)
     with pytest.raises(KeyboardInterrupt):
         commit(store)
     assert find_commit(store, "B03", 1) is None

@@ -21,7 +21,7 @@ POSCON = "poscon"
 CONTROL_TYPES = (NEGCON, POSCON, "")
 
 COMPARTMENTS = ("Nuclei", "Cells", "Cytoplasm")
-FEATURE_PREFIXES = tuple(f"{compartment}_" for compartment in COMPARTMENTS) + ("Deep_",)
+FEATURE_PREFIXES = ("Nuclei_", "Cells_", "Cytoplasm_", "Deep_")
 # Kept with the cells, never part of a profile: they say where a cell lies, not what it looks like.
 _NOT_PROFILED = ("Location", "Center", "Number")
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -110,7 +111,7 @@ def _processes_in(folder: Path) -> list[psutil.Process]:
 
 def _is_snakemake(process: psutil.Process) -> bool:
     command = _command(process)
-    is_module = any(a == "-m" and b == "snakemake" for a, b in zip(command, command[1:], strict=False))
+    is_module = any(a == "-m" and b == "snakemake" for a, b in pairwise(command))
     return is_module or any(Path(part).name == "snakemake" for part in command[:2])
 
 

@@ -14,7 +14,10 @@ from platewise.errors import Problem
 class AreaShapeGroup(Section):
     """Size and shape of nucleus, cell and cytoplasm."""
 
-    group: Literal["AreaShape"] = Field("AreaShape", description="`AreaShape`: Size and shape of the outlines.")
+    group: Literal["AreaShape"] = Field(
+        "AreaShape",
+        description="`AreaShape`: Size and shape of the outlines.",
+    )
     zernike_degree: int = Field(
         9,
         ge=0,
@@ -26,19 +29,28 @@ class AreaShapeGroup(Section):
 class IntensityGroup(Section):
     """Brightness of each channel: sum, mean, spread, quartiles, and the same on the outline."""
 
-    group: Literal["Intensity"] = Field("Intensity", description="`Intensity`: Brightness of every channel.")
+    group: Literal["Intensity"] = Field(
+        "Intensity",
+        description="`Intensity`: Brightness of every channel.",
+    )
 
 
 class FullRange(Section):
     """Equal steps from 0 to the brightest value the file can hold; what CellProfiler does."""
 
-    mode: Literal["full"] = Field("full", description="`full`: the whole range of the camera, as CellProfiler.")
+    mode: Literal["full"] = Field(
+        "full",
+        description="`full`: the whole range of the camera, as CellProfiler.",
+    )
 
 
 class LogRange(Section):
     """Equal ratios: each grey level is brighter than the one before by the same factor."""
 
-    mode: Literal["log"] = Field("log", description="`log`: octaves below the field's own bright level.")
+    mode: Literal["log"] = Field(
+        "log",
+        description="`log`: octaves below the field's own bright level.",
+    )
     octaves: float = Field(
         10.0,
         gt=0,
@@ -53,7 +65,10 @@ class LogRange(Section):
 class FixedRange(Section):
     """Equal steps within a range given for each channel, the same on all plates of the campaign."""
 
-    mode: Literal["fixed"] = Field("fixed", description="`fixed`: the same range of counts everywhere.")
+    mode: Literal["fixed"] = Field(
+        "fixed",
+        description="`fixed`: the same range of counts everywhere.",
+    )
     ranges: dict[str, tuple[float, float]] = Field(
         description=(
             "For each channel the counts of the lowest and the highest grey level, for example its 1st and 99.9th "
@@ -75,7 +90,10 @@ TextureRange = Annotated[LogRange | FullRange | FixedRange, Field(discriminator=
 class TextureGroup(Section):
     """Haralick features: how the grey levels of neighbouring pixels go together."""
 
-    group: Literal["Texture"] = Field("Texture", description="`Texture`: Haralick's texture features of every channel.")
+    group: Literal["Texture"] = Field(
+        "Texture",
+        description="`Texture`: Haralick's texture features of every channel.",
+    )
     scales: tuple[PositiveInt, ...] = Field(
         (3,), min_length=1, description="Distances, in pixels, between the two pixels of a pair."
     )
@@ -104,14 +122,18 @@ class TextureGroup(Section):
 class RadialDistributionGroup(Section):
     """How each channel is spread from the middle of an object to its edge."""
 
-    group: Literal["RadialDistribution"] = Field("RadialDistribution", description="`RadialDistribution`: How brightness is spread from centre to edge.")
+    group: Literal["RadialDistribution"] = Field(
+        "RadialDistribution", description="`RadialDistribution`: How brightness is spread from centre to edge."
+    )
     bins: int = Field(4, ge=2, le=20, description="Rings between the middle (first) and the edge (last).")
 
 
 class CorrelationGroup(Section):
     """How two channels go together, pixel by pixel."""
 
-    group: Literal["Correlation"] = Field("Correlation", description="`Correlation`: How pairs of channels go together.")
+    group: Literal["Correlation"] = Field(
+        "Correlation", description="`Correlation`: How pairs of channels go together."
+    )
     threshold: float = Field(
         15.0,
         ge=0,
@@ -126,7 +148,9 @@ class CorrelationGroup(Section):
 class NeighborsGroup(Section):
     """How crowded a nucleus or a cell lies."""
 
-    group: Literal["Neighbors"] = Field("Neighbors", description="`Neighbors`: How many neighbours a cell has and how close they are.")
+    group: Literal["Neighbors"] = Field(
+        "Neighbors", description="`Neighbors`: How many neighbours a cell has and how close they are."
+    )
     distances: tuple[Literal["Adjacent"] | PositiveInt, ...] = Field(
         ("Adjacent",),
         min_length=1,
@@ -137,7 +161,10 @@ class NeighborsGroup(Section):
 class LocationGroup(Section):
     """Where an object and its staining lie in the field. Kept with the cells, never part of a profile."""
 
-    group: Literal["Location"] = Field("Location", description="`Location`: Where a cell and its brightness lie; kept with the cells, never part of profiles.")
+    group: Literal["Location"] = Field(
+        "Location",
+        description="`Location`: Where a cell and its brightness lie; kept with the cells, never part of profiles.",
+    )
 
 
 GroupConfig = Annotated[

@@ -21,7 +21,7 @@ class MetadataConfig(Section):
     well: str = Field("well_position", description="Column of the plate map with the well, such as A01.")
     key: str = Field(
         "broad_sample",
-        description="Column of the plate map that says what the well was given. Joined with the same column of `table`.",
+        description="Column of the plate map that says what a well was given. Joined with the same column of `table`.",
     )
     empty: str | None = Field(
         None,

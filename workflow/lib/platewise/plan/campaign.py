@@ -82,11 +82,9 @@ def load_campaign(raw: dict[str, Any], source: str = "config") -> Campaign:
     plates: dict[str, Plate] = {}
     names: list[str] = []
     if config.plates is not None and config.table is None:
-        if config.images is None:
-            if not any(problem.place.startswith(f"{source}, key images") for problem in problems):
-                problems.append(
-                    Problem(f"{source}, key images", "no such key", "channels and readers", "add the section images")
-                )
+        images = f"{source}, key images"
+        if config.images is None and not any(problem.place.startswith(images) for problem in problems):
+            problems.append(Problem(images, "no such key", "channels and readers", "add the section images"))
         readers = {*BUILTIN_READERS, *(config.images.readers if config.images else ())}
         sheet = expand(config.plates, f"{source}, key plates", problems)
         plates = read_plates(sheet, config.plate_format, readers, config.metadata, config.blocks, problems)

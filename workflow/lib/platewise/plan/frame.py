@@ -1,4 +1,4 @@
-"""A plate's treatments as the table that profiles and QC are joined with. The one part of the plan that needs pandas."""
+"""A plate's treatments as the table that profiles and QC are joined with: the part of the plan that needs pandas."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from platewise.segmentation.engine import FieldLabels, number_in_order
 Image = npt.NDArray[np.float32]
 Label = npt.NDArray[np.int32]
 
-# Weight of the distance to the nucleus against the image's relief when cells meet: keeps borders straight in flat regions.
+# Weight of the distance to the nucleus against the image's relief: straight borders where cells meet in the flat.
 _DISTANCE_WEIGHT = 0.02
 
 

@@ -17,8 +17,8 @@ from platewise.config.qc import QcConfig
 from platewise.config.segmentation import SegmentationConfig
 from platewise.config.store import StoreConfig
 from platewise.fields import BadFieldError, read_field
-from platewise.inventory import field_status
 from platewise.illumination import read_illumination
+from platewise.inventory import field_status
 from platewise.qc.fields import field_quality
 from platewise.segmentation.engine import Engine, make_engine
 from platewise.store.commit import Commit, clean_leftovers, commit_field, digest_of, read_commit, remove_field

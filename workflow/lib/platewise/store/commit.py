@@ -96,7 +96,7 @@ def commit_field(
         _flush(temporary)
         for _ in range(10):
             try:
-                os.rename(temporary, target)
+                temporary.rename(target)
                 _flush_folder(target.parent)
                 return commit
             except OSError:
@@ -118,7 +118,7 @@ def remove_field(store: Path, well: str, site: int) -> None:
 def clean_leftovers(store: Path, well: str) -> None:
     """Remove temporary folders of a well whose writer is gone."""
     for leftover in field_path(store, well, 0).parent.glob(".*.tmp"):
-        host, pid, *_ = leftover.name.split("@")[1:] + ["", ""]
+        host, pid, *_ = [*leftover.name.split("@")[1:], "", ""]
         gone = not psutil.pid_exists(int(pid)) if host == _host() and pid.isdigit() else _age(leftover) > _FOREIGN_AGE_S
         if gone:
             shutil.rmtree(leftover, ignore_errors=True)
@@ -144,7 +144,7 @@ def _move_away(target: Path) -> None:
     """Take a folder out of the way in one step, so that nobody sees half of it."""
     away = target.with_name(_temporary_name(target.name))
     try:
-        os.rename(target, away)
+        target.rename(away)
     except FileNotFoundError:
         return
     shutil.rmtree(away, ignore_errors=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ def write_group(folder: Path, attributes: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".zarr.json.{uuid.uuid4().hex}.tmp"
     temporary.write_text(text)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def prepare_store(store: Path, plate: str, fields: Mapping[str, Sequence[int]]) -> None:
