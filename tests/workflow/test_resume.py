@@ -24,7 +24,7 @@ def tables(results):
 def commits(results):
     """Inode and digest of every committed field."""
     found = {}
-    for path in sorted(results.glob("plates/*/plate.zarr/*/*/*/zarr.json")):
+    for path in sorted(results.glob("plates/*/plate.zarr/*/*/[0-9]*/zarr.json")):
         attributes = json.loads(path.read_text())["attributes"]
         found[str(path.parent.relative_to(results))] = (path.stat().st_ino, attributes["platewise"]["digest"])
     return found

@@ -42,7 +42,7 @@ def probe(values: np.ndarray, labels: np.ndarray, groups: np.ndarray | None, see
     Raises
     ------
     CannotScoreError
-        If fewer than two labels have two wells.
+        If fewer than two labels have two wells, or what is left to learn from is not more than a well a label.
     """
     names, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     kept = counts[codes] >= 2
@@ -54,6 +54,8 @@ def probe(values: np.ndarray, labels: np.ndarray, groups: np.ndarray | None, see
     if not np.ptp(values, axis=0).any():
         raise CannotScoreError("all profiles are equal")
     folds, held_out = _folds(values, codes, groups, counts, seed)
+    if any(len(train) <= len(names) for train, _ in folds):
+        raise CannotScoreError("too few comparable wells to learn from and to hold out")
     correct = _held_out_predictions(values, codes, folds) == codes
     hits = np.bincount(codes, weights=correct)
     rng = np.random.default_rng(seed)
