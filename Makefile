@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # Libraries that start a thread a core in each of several jobs only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo demo-large jump bbbc021 test test-unit lint format config-reference lock bench-plan clean
+.PHONY: help setup demo demo-large jump bbbc021 test test-unit lint format config-reference lock bench-plan bench-demo bench-measure clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -73,6 +73,12 @@ lock: ## Make envs/lock.txt and the conda files anew from envs/requirements.in
 
 bench-plan: setup ## Measure planning: 25 plates x 384 wells x 9 fields
 	$(BIN)/python benchmarks/bench_plan.py
+
+bench-demo: setup ## Hold a finished demo against the budget of each stage
+	$(BIN)/python benchmarks/bench_demo.py
+
+bench-measure: setup ## Measure the measurement of a field, group by group, beside a naive peer
+	$(BIN)/python benchmarks/bench_measure.py
 
 clean: ## Remove results and rendered campaigns, keep the environment
 	rm -rf results rendered .snakemake
