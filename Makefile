@@ -8,10 +8,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 # Real data for the campaigns jump and bbbc021; docs/tutorial.md says where to get them.
-PLATEWISE_DATA ?= ../shared/data
+PLATEWISE_DATA ?= $(abspath ../shared/data)
 export PLATEWISE_DATA
 export PATH := $(abspath $(BIN)):$(PATH)
-# Libraries that start a thread a core in each of several jobs only get in each other's way.
+# For what runs outside of jobs; in a job, Snakemake gives the rule's number of threads.
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: help setup demo demo-large jump bbbc021 test test-unit lint format config-reference lock bench-plan bench-demo bench-measure clean
@@ -58,7 +58,7 @@ lint: setup ## Check the code's form: ruff, snakefmt, snakemake --lint
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow/rules
-	snakemake --lint --configfile config/demo/config.yaml
+	snakemake --lint
 
 format: setup ## Bring the code into form
 	ruff check --fix .

@@ -2,9 +2,9 @@
 
     make demo && make bench-demo
 
-Reads the benchmark files that Snakemake wrote. Prints one figure a line: name, value, unit. Stages over their
-budget are named at the end, and then the exit status is 1. Budgets are in budget.tsv, in CPU seconds on one core of a small server: all of
-them together keep the demo under 10 minutes on two cores.
+Reads the benchmark files that Snakemake wrote. Prints one figure a line: name, value, unit. Stages over their budget
+are named at the end, and then the exit status is 1. Budgets are in budget.tsv, in CPU seconds on one core of a small
+server: all of them together keep the demo under 10 minutes on two cores.
 """
 
 import sys

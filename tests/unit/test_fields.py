@@ -61,8 +61,8 @@ def damage(path):
     ("before", "after", "reason"),
     [
         (lambda path: path.unlink(), None, "ER: no image of this channel was found"),
-        (None, lambda path: path.unlink(), "ER: the file is missing or cannot be read any more"),
-        (None, lambda path: path.write_bytes(path.read_bytes()[:-9]), "ER: the file has 407 bytes and had 416 in the"),
+        (None, lambda path: path.unlink(), "ER: the file is missing now"),
+        (None, lambda path: path.write_bytes(path.read_bytes()[:-9]), "ER: the file was changed after the inventory"),
         (lambda path: tifffile.imwrite(path, np.zeros((8, 10), np.uint16)), None, "ER: every pixel is 0"),
     ],
 )
@@ -106,7 +106,7 @@ def test_damaged_pixel_data_are_a_bad_field(field):
 def test_a_file_replaced_by_one_of_equal_size_and_other_shape_is_found(field):
     table = rows(field)
     tifffile.imwrite(field / "A01_er.tif", image(40).T.copy())
-    with pytest.raises(BadFieldError, match="ER: 10 x 8 pixels; the inventory says 8 x 10"):
+    with pytest.raises(BadFieldError, match="ER: the file was changed after the inventory"):
         read_field(table, ["ER"])
 
 

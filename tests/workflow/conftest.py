@@ -77,7 +77,7 @@ class Project:
 
 def environment():
     # One thread a job: two workers of the tests share the machine.
-    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "workflow" / "lib")}
+    return os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="session")

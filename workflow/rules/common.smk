@@ -7,7 +7,12 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "lib"))
+LIBRARY = str(Path(workflow.basedir) / "workflow" / "lib")
+sys.path.insert(0, LIBRARY)
+# Snakemake appends our path in jobs, after an installed platewise of another version.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [LIBRARY, os.environ.get("PYTHONPATH")])
+)
 
 from platewise.algorithms import ALGORITHMS
 from platewise.errors import ConfigError
@@ -43,6 +48,28 @@ wildcard_constraints:
     features="|".join(FEATURES),
     model="|".join(CAMPAIGN.config.embeddings) or "none",
     correction="|".join(CORRECTIONS),
+
+
+def growing(amount):
+    """A resource of which every further try asks for more."""
+
+    def get_amount(wildcards, attempt):
+        return amount * attempt
+
+    return get_amount
+
+
+def name_inventory_rule(number):
+    """Name the rule of the campaign's nth layout; most campaigns have one."""
+    return "inventory_plate" if number == 0 else f"inventory_plate_{number + 1}"
+
+
+def get_training_memory(wildcards, attempt):
+    """Training holds its cells in memory: about 25 kB each, and the network and its batches."""
+    plates = get_training_plates(wildcards)
+    wells = sum(len(CAMPAIGN.plates[plate].treatments) for plate in plates)
+    cells = wells * CAMPAIGN.config.crops.cells_per_well
+    return int((4000 + 0.025 * cells) * attempt)
 
 
 def get_final_output():
@@ -109,6 +136,12 @@ def get_training_plates(wildcards):
             [*(embedding.train_plates or PLATES), *embedding.validation_plates]
         )
     )
+
+
+def get_embedding(wildcards):
+    """What the weights depend on: how many cells are embedded at a time is the device's business."""
+    section = config["embeddings"][wildcards.model]
+    return {key: value for key, value in section.items() if key != "batch"}
 
 
 def get_training_rows(wildcards):
@@ -182,4 +215,7 @@ def get_rerun_command(wildcards):
     files = " ".join(
         shlex.quote(os.path.relpath(path)) for path in workflow.configfiles
     )
-    return f"platewise run --configfile {files} --forcerun inventory_plate"
+    rules = " ".join(
+        name_inventory_rule(number) for number in range(len(CAMPAIGN.layouts))
+    )
+    return f"platewise run --configfile {files} --forcerun {rules}"

@@ -17,8 +17,8 @@ rule correct_batches:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         correction=lookup("correction/methods/{correction}", within=config),
         algorithm=ALGORITHMS["correction"],

@@ -19,8 +19,8 @@ rule crop_block:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         channels=lookup("images/channels", within=config),
         crops=lookup("crops", within=config),
@@ -33,7 +33,9 @@ rule crop_block:
 rule train_embedding:
     """Train a network to name what single cells were given; its features are kept, the classifier is not."""
     input:
-        crops=get_training_crops,
+        # Trained once, then frozen: a mended image or a new flat field does not change every deep feature of the campaign.
+        # Retrain with --forcerun train_embedding, or by changing the embedding's keys.
+        crops=ancient(get_training_crops),
         platemaps=get_training_platemaps,
         tables=get_metadata_tables,
     output:
@@ -49,15 +51,14 @@ rule train_embedding:
     # On the CPU the number of threads changes the last digits: one gives the same weights everywhere.
     threads: 1
     resources:
-        mem_mb=16000,
-        runtime=720,
+        mem_mb=get_training_memory,
+        runtime=growing(720),
         gpu=1,
     params:
         plates=get_training_rows,
-        embedding=lookup("embeddings/{model}", within=config),
+        embedding=get_embedding,
         metadata=lookup("metadata", within=config),
         seed=lookup("seed", within=config),
-        device=lookup("device", within=config),
         algorithm=ALGORITHMS["embedding"],
     script:
         "../scripts/train_embedding.py"
@@ -80,14 +81,12 @@ rule embed_block:
         "../../envs/gpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
         gpu=1,
     params:
         channels=lookup("images/channels", within=config),
         crops=lookup("crops", within=config),
-        batch=lookup("embeddings/{model}/batch", within=config),
-        device=lookup("device", within=config),
         algorithm=ALGORITHMS["embedding"],
     script:
         "../scripts/embed_block.py"

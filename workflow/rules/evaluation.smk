@@ -18,8 +18,8 @@ rule evaluate_network:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         evaluation=lookup("evaluation", within=config),
         network=lookup("network", within=config),
@@ -48,8 +48,8 @@ rule score_batches:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         evaluation=lookup("evaluation", within=config),
         network=lookup("network", within=config),

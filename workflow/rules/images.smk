@@ -2,11 +2,11 @@
 # Needs: images, plate maps. Makes: an inventory a block, a flat field a plate, an empty plate store.
 
 # Plates that are cut into the same blocks share a rule: a rule's outputs are the same for every plate it makes.
-for number, (blocks, plates) in enumerate(CAMPAIGN.layouts.items(), start=1):
+for number, (blocks, plates) in enumerate(CAMPAIGN.layouts.items()):
 
     rule:
         name:
-            "inventory_plate" if number == 1 else f"inventory_plate_{number}"
+            name_inventory_rule(number)
         input:
             images=get_image_folder,
             platemap=get_platemap,
@@ -23,8 +23,8 @@ for number, (blocks, plates) in enumerate(CAMPAIGN.layouts.items(), start=1):
             "../../envs/cpu.yaml"
         threads: 4
         resources:
-            mem_mb=1000,
-            runtime=60,
+            mem_mb=growing(1000),
+            runtime=growing(60),
         params:
             plate=get_plate_row,
             blocks=lookup("blocks", within=config),
@@ -38,7 +38,11 @@ for number, (blocks, plates) in enumerate(CAMPAIGN.layouts.items(), start=1):
 rule estimate_illumination:
     """Estimate how unevenly each channel of a plate was lit."""
     input:
-        inventory=of_blocks("<results>/plates/{plate}/inventory/{block}.parquet"),
+        # Estimated once: one mended image out of hundreds would otherwise redo every field of its plate.
+        # Estimate again with --forcerun estimate_illumination.
+        inventory=ancient(
+            of_blocks("<results>/plates/{plate}/inventory/{block}.parquet")
+        ),
     output:
         directory("<plate>/illumination.zarr"),
     log:
@@ -49,8 +53,8 @@ rule estimate_illumination:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         channels=lookup("images/channels", within=config),
         illumination=lookup("illumination", within=config),
@@ -75,7 +79,7 @@ rule prepare_store:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=20,
+        mem_mb=growing(500),
+        runtime=growing(20),
     script:
         "../scripts/prepare_store.py"

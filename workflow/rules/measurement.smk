@@ -19,8 +19,8 @@ rule measure_block:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
     params:
         channels=lookup("images/channels", within=config),
         measure=lookup("measure", within=config),

@@ -20,8 +20,8 @@ rule build_network:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         network=lookup("network", within=config),
         consensus_method=lookup("profiles/consensus/method", within=config),

@@ -20,8 +20,8 @@ if CAMPAIGN.from_images:
             "../../envs/cpu.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime=60,
+            mem_mb=growing(4000),
+            runtime=growing(60),
         params:
             plate=get_plate_row,
             metadata=lookup("metadata", within=config),
@@ -53,8 +53,8 @@ else:
             "../../envs/cpu.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime=60,
+            mem_mb=growing(4000),
+            runtime=growing(60),
         params:
             plates=PLATES,
             table=lookup("table", within=config),
@@ -83,8 +83,8 @@ rule normalise_plates:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         plates=PLATES,
         normalise=lookup("profiles/normalise", within=config),
@@ -111,8 +111,8 @@ rule select_features:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         select=lookup("profiles/select", within=config),
         algorithm=ALGORITHMS["profiles"],
@@ -134,8 +134,8 @@ rule build_consensus:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         consensus=lookup("profiles/consensus", within=config),
         algorithm=ALGORITHMS["profiles"],

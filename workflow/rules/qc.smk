@@ -20,8 +20,8 @@ rule summarise_qc:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         plate=get_plate_row,
         metadata=lookup("metadata", within=config),
@@ -52,8 +52,8 @@ rule report_plate:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         plate=get_plate_row,
         campaign=lookup("campaign", within=config),

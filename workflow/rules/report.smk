@@ -65,8 +65,8 @@ rule report_campaign:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         config=config,
         plates=PLATES,

@@ -19,14 +19,14 @@ rule segment_block:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
     params:
         channels=lookup("images/channels", within=config),
         pixel_size=lookup("images/pixel_size", within=config),
         segmentation=lookup("segmentation", within=config),
         store=lookup("store", within=config),
-        qc=lookup("qc", within=config),
+        saturation_level=lookup("qc/saturation_level", within=config),
         algorithm=ALGORITHMS["segment"],
     script:
         "../scripts/segment_block.py"

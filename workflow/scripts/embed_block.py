@@ -30,9 +30,9 @@ embed_block(
     model_dir=Path(snakemake.input.weights).parent,
     out_path=snakemake.output[0],
     plate=snakemake.wildcards.plate,
-    device=snakemake.params.device,
+    device=snakemake.config["device"],
     allotted=gpu_allotted(snakemake.resources.get("gpu", 0)),
     threads=snakemake.threads,
-    batch=snakemake.params.batch,
+    batch=snakemake.config["embeddings"][snakemake.wildcards.model]["batch"],
     plate_crops=snakemake.input.plate_crops,
 )

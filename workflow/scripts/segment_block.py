@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from platewise.config.base import parse_section
-from platewise.config.qc import QcConfig
 from platewise.config.segmentation import SegmentationConfig
 from platewise.config.store import StoreConfig
 from platewise.jobs import log_to
@@ -21,6 +20,6 @@ segment_block(
         pixel_size=snakemake.params.pixel_size,
         segmentation=parse_section(SegmentationConfig, snakemake.params.segmentation),
         store=parse_section(StoreConfig, snakemake.params.store),
-        qc=parse_section(QcConfig, snakemake.params.qc),
+        saturation_level=snakemake.params.saturation_level,
     ),
 )

@@ -25,7 +25,7 @@ train_embedding(
     config=parse_section(EmbeddingConfig, snakemake.params.embedding),
     out_dir=Path(snakemake.output.weights).parent,
     seed=snakemake.params.seed,
-    device=snakemake.params.device,
+    device=snakemake.config["device"],
     allotted=gpu_allotted(snakemake.resources.get("gpu", 0)),
     threads=snakemake.threads,
 )

@@ -129,7 +129,9 @@ def test_too_few_controls_are_refused_with_a_remedy() -> None:
 
 def test_one_plate_cannot_choose_a_shrinkage_but_can_use_one() -> None:
     metadata, values = campaign(np.random.default_rng(10), 30, 1)
-    with pytest.raises(CorrectionRefusedError, match=r"on 1 plate; expected at least 2.*set shrinkage to a number"):
+    with pytest.raises(
+        CorrectionRefusedError, match=r"0 negative controls beside those of one plate.*set shrinkage to a number"
+    ):
         correct_by_sphering(metadata, values, SpheringCorrection())
     assert correct_by_sphering(metadata, values, SpheringCorrection(shrinkage=0.5)).values.shape == values.shape
 

@@ -75,7 +75,11 @@ def test_embeddings_are_further_features(raw):
     ("path", "value", "said"),
     [
         ("campain", "x", ["key campain", "an unknown key", "did you mean 'campaign'?"]),
-        ("segmentation", {"engine": "classical", "nucleus_diametre": 3}, ["nucleus_diametre", "an unknown key"]),
+        (
+            "segmentation",
+            {"engine": "classical", "nucleus_diametre": 3},
+            ["key segmentation.nucleus_diametre", "unknown key", "did you mean 'nucleus_diameter'?"],
+        ),
         ("measure", {"nonsense": 1}, ["key measure.nonsense", "an unknown key"]),
         ("campaign", "../x", ["key campaign", "'../x'", "pattern"]),
         ("campaign", None, ["key campaign", "no such key", "add it"]),
@@ -101,6 +105,11 @@ def test_embeddings_are_further_features(raw):
             ["segmentation.cell_channels", "'Tub'"],
         ),
         ("correction", {"preset": "best"}, ["correction", "best", "none, sphering"]),
+        (
+            "correction",
+            {"methods": {"selected": {"method": "none"}}, "preset": "selected"},
+            ["correction", "another table"],
+        ),
         ("preset_features", "deep", ["key preset_features", "'deep'", "one of classical"]),
         ("embeddings", {"classical": {"kind": "weak"}}, ["key embeddings", "'classical'", "another name"]),
         ("embeddings", {"Deep Net": {"kind": "weak"}}, ["embeddings", "Deep Net"]),
@@ -113,6 +122,24 @@ def test_each_mistake_is_told_with_place_value_and_remedy(raw, path, value, said
     for part in said:
         assert part in message
     assert "Hint:" in message
+
+
+def test_a_typo_is_one_mistake_and_not_three(raw):
+    images = {"images": {"channels": {"DNA": "1", "Tub": "2"}}}
+    segmentation = {"engine": "classical", "cell_channels": ["Tub"], "nucleus_diametre": 3}
+    assert len(refusal(raw | images | {"segmentation": segmentation}).problems) == 1
+    assert len(refusal(changed(raw, "metadata.negkon", ["DMSO"])).problems) == 1
+
+
+def test_keys_of_a_named_section_are_suggested(raw):
+    message = str(refusal(raw | {"embeddings": {"deep": {"kind": "weak", "epoch": 3}}}))
+    assert "key embeddings.deep.epoch" in message
+    assert "did you mean 'epochs'?" in message
+
+
+def test_crops_that_the_network_cannot_shrink(raw):
+    message = str(refusal(raw | {"crops": {"size": 90}, "embeddings": {"deep": {"kind": "weak", "downscale": 4}}}))
+    assert "embeddings.deep.downscale: found 4; expected a divisor of crops.size, 90" in message
 
 
 def test_mistakes_in_config_and_sheets_are_told_together(raw, tmp_path):
@@ -137,6 +164,30 @@ def test_a_table_without_learned_features(raw, tmp_path):
     assert (campaign.from_images, campaign.plate_names, campaign.plates) == (False, ["P1"], {})
     message = str(refusal(table | {"embeddings": {"deep": {"kind": "weak"}}}))
     assert "they are learned from images" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("P1,A01,DMSO,1\nP1,a1,x,2\n", ["plate P1, well A01 a second time", "one row a well"]),
+        ("P1,A01,y,1\nP1,A02,x,2\n", ["no negative control", "table.negcon"]),
+        ("P1,Z99,DMSO,1\n", ["row 2", "'Z99'"]),
+        ("../P1,A01,DMSO,1\n", ["'../P1'", "a plate name"]),
+        ("", ["no row", "table.paths"]),
+    ],
+)
+def test_tables_are_checked_before_any_job(tmp_path, text, said):
+    (tmp_path / "t.csv").write_text("Metadata_Plate,Metadata_Well,Metadata_Perturbation,Cells_AreaShape_Area\n" + text)
+    table = {"campaign": "t", "table": {"paths": [str(tmp_path / "t.csv")], "negcon": ["DMSO"]}}
+    message = str(refusal(table))
+    for part in said:
+        assert part in message
+
+
+def test_a_table_without_features(tmp_path):
+    (tmp_path / "t.csv").write_text("Metadata_Plate,Metadata_Well,Metadata_Perturbation\nP1,A01,DMSO\n")
+    table = {"campaign": "t", "table": {"paths": [str(tmp_path / "t.csv")], "negcon": ["DMSO"]}}
+    assert "no column like Nuclei_*" in str(refusal(table))
 
 
 def test_planning_imports_nothing_heavy():

@@ -99,6 +99,33 @@ def test_each_mistake_is_told(sheets, change, said):
         assert part in message
 
 
+@pytest.mark.parametrize(
+    ("platemap", "said"),
+    [
+        ('A01\tDMSO\t\nA02\t"q\t\nA03\tz\t\n', "quotation mark"),
+        ('A01\tDMSO\t\nA02\t"q\t\nA03\tz"\t\n', "quotation mark"),
+        ("A01\tDMSO\t\nA02\tx\t1\t2\n", "row 3"),
+    ],
+)
+def test_a_stray_mark_swallows_no_row(sheets, platemap, said):
+    assert said in "".join(map(str, read(sheets(platemap))[1]))
+
+
+def test_windows_line_ends_a_mark_of_order_and_odd_letters(sheets, tmp_path):
+    sheet = sheets()
+    text = "well_position\tcompound\tdose\r\nA01\tDMSO\t\r\na2\tβ-x\u0085y\t1\r\n"
+    (tmp_path / "map.txt").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    plates, problems = read(sheet)
+    assert problems == []
+    assert [(t.well, t.perturbation) for t in plates["P1"].treatments] == [("A01", "DMSO"), ("A02", "β-x\x85y")]
+
+
+def test_a_column_that_stands_twice(sheets, tmp_path):
+    sheet = sheets()
+    (tmp_path / "map.txt").write_text("well_position\tcompound\tcompound\tdose\nA01\tDMSO\tx\t1\n")
+    assert "'compound' twice" in "".join(map(str, read(sheet)[1]))
+
+
 def test_a_plate_that_stands_twice(sheets, tmp_path):
     sheet = tmp_path / sheets()
     sheet.write_text(sheet.read_text() + sheet.read_text().splitlines()[1] + "\n")

@@ -1,5 +1,6 @@
 """A field is in the store whole, checked and current, or it is not there."""
 
+import errno
 import multiprocessing
 import os
 
@@ -144,6 +145,19 @@ def test_a_writer_killed_before_the_rename_leaves_no_field(store, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         commit(store)
     assert find_commit(store, "B03", 1) is None
+
+
+def test_a_disk_that_fails_takes_no_good_field_away(store, monkeypatch):
+    commit(store, "old")
+
+    def failing(*_):
+        raise OSError(errno.EIO, "the disk failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.Path, "rename", failing)
+        with pytest.raises(OSError, match="the disk failed"):
+            commit(store, "new")
+    assert read_commit(store, "B03", 1, "old") is not None
 
 
 def test_leftovers_of_dead_writers_are_removed_and_of_live_ones_kept(store):

@@ -88,7 +88,17 @@ def config_reference(
 def _read_yaml(path: Path) -> dict[str, object]:
     import yaml
 
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise PlatewiseError(
+            f"{path}: cannot be read as YAML ({error}). Hint: correct the path or the file."
+        ) from error
+    if not isinstance(raw, dict):
+        raise PlatewiseError(
+            f"{path}: found {type(raw).__name__}; expected keys and values. Hint: see config/README.md."
+        )
+    return raw
 
 
 def _show_progress(done: int, total: int) -> None:

@@ -70,12 +70,14 @@ def read_channel(row: pd.Series) -> np.ndarray:
     if row["Status"] != "ok":
         raise BadFieldError(f"{channel}: {row['Reason']}")
     try:
-        size = Path(path).stat().st_size
-        if size != row["Size"]:
-            raise ImageError(path, f"the file has {size} bytes and had {row['Size']} in the inventory; it was changed")
+        found = Path(path).stat()
+        if (found.st_size, found.st_mtime_ns) != (row["Size"], row["MtimeNs"]):
+            raise ImageError(
+                path, "the file was changed after the inventory; run again with --forcerun inventory_plate"
+            )
         pixels = read_pixels(path)
-    except OSError as error:
-        raise BadFieldError(f"{channel}: the file is missing or cannot be read any more") from error
+    except FileNotFoundError as error:
+        raise BadFieldError(f"{channel}: the file is missing now") from error
     except ImageError as error:
         raise BadFieldError(f"{channel}: {error.reason}") from error
     return _checked(pixels, row)

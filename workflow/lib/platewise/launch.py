@@ -7,6 +7,8 @@ nothing is unlocked while something may still write.
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,7 +30,7 @@ class RunningError(PlatewiseError):
 
 
 def run(arguments: Sequence[str], folder: Path) -> int:
-    """Run Snakemake in ``folder`` with ``arguments`` and return its exit status.
+    """Run Snakemake with ``arguments``, started in ``folder``, and return its exit status.
 
     Orphans of a killed run are ended, its lock is removed, and what it left half done is made again.
 
@@ -37,13 +39,15 @@ def run(arguments: Sequence[str], folder: Path) -> int:
     RunningError
         If a Snakemake is at work in ``folder``.
     """
-    refuse_if_running(folder)
-    end_orphans(folder)
-    unlock(folder)
+    folder = _folder(arguments, folder)
+    if not _only_asks(arguments):
+        refuse_if_running(folder)
+        end_orphans(folder)
+        unlock(folder)
     # Before the option, so that the list that --quiet takes ends there and not in the user's targets.
     options = [*_cores(arguments), *_quiet(arguments), "--rerun-incomplete"]
     command = [sys.executable, "-m", "snakemake", *options, *arguments]
-    with subprocess.Popen(command, cwd=folder) as process:
+    with subprocess.Popen(command) as process:
         while True:
             try:
                 return process.wait()
@@ -53,12 +57,28 @@ def run(arguments: Sequence[str], folder: Path) -> int:
 
 
 def refuse_if_running(folder: Path) -> None:
-    """Raise if a Snakemake process works in ``folder``."""
+    """Raise if Snakemake works in ``folder``, here or through jobs in a SLURM queue.
+
+    A Snakemake that another user started, or one on another machine that shares the folder, shows by its lock alone:
+    then the lock is theirs to remove.
+    """
     for process in _processes_in(folder):
-        if _is_snakemake(process):
+        if _is_snakemake(process) or (_is_job(process) and _has_living_parent(process, folder)):
             raise RunningError(
                 f"Snakemake already works in {folder} (process {process.pid}). "
                 "Hint: wait until it has finished, or end it with Ctrl-C where it was started."
+            )
+    queued = _queued_jobs(folder)
+    if queued:
+        raise RunningError(
+            f"jobs of an earlier run in {folder} are still in the queue: {', '.join(queued)}. "
+            f"Hint: wait for them, or cancel them: scancel {' '.join(queued)}"
+        )
+    for lock in _locks(folder):
+        if lock.stat().st_uid != os.getuid():
+            raise RunningError(
+                f"{lock} belongs to another user, whose run may be at work. "
+                "Hint: ask them; when nothing runs, they remove it with `snakemake --unlock`."
             )
 
 
@@ -79,14 +99,57 @@ def end_orphans(folder: Path) -> list[int]:
 
 def unlock(folder: Path) -> None:
     """Remove the lock that a killed Snakemake left. Call it only when nothing works in ``folder``."""
-    for lock in (folder / ".snakemake" / "locks").glob("*.lock"):
+    for lock in _locks(folder):
         log.warning("removing the lock of a run that was killed: %s", lock.name)
         lock.unlink(missing_ok=True)
 
 
+def _folder(arguments: Sequence[str], folder: Path) -> Path:
+    """Return where Snakemake will work: ``--directory`` moves it."""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument in ("--directory", "-d"):
+            return folder / following
+        if argument.startswith("--directory="):
+            return folder / argument.partition("=")[2]
+    return folder
+
+
+def _only_asks(arguments: Sequence[str]) -> bool:
+    """Tell whether nothing will be run or written."""
+    return bool({"-n", "--dry-run", "--dryrun", "-h", "--help", "--version", "-v", "--lint"} & set(arguments))
+
+
+def _locks(folder: Path) -> list[Path]:
+    return sorted((folder / ".snakemake" / "locks").glob("*.lock"))
+
+
+def _queued_jobs(folder: Path) -> list[str]:
+    """Return the ids of the user's SLURM jobs that work in ``folder``; none where there is no SLURM."""
+    if shutil.which("squeue") is None:
+        return []
+    asked = subprocess.run(
+        ["squeue", "--me", "--noheader", "--format=%i %Z"], capture_output=True, text=True, check=False
+    )
+    if asked.returncode != 0:
+        log.warning("squeue does not answer, so jobs of an earlier run cannot be seen: %s", asked.stderr.strip())
+        return []
+    jobs = [line.partition(" ") for line in asked.stdout.splitlines()]
+    return [number for number, _, place in jobs if Path(place) == folder.resolve()]
+
+
+def _has_living_parent(job: psutil.Process, folder: Path) -> bool:
+    """Tell whether a job was started by something that still lives in the folder: a Snakemake by another name."""
+    inside = {process.pid: process for process in _processes_in(folder)}
+    try:
+        parents = [parent for parent in job.parents() if parent.pid in inside]
+    except psutil.Error:
+        return False
+    return any(not _is_job(parent) for parent in parents)
+
+
 def _cores(arguments: Sequence[str]) -> list[str]:
     """Ask for all cores unless the user, or a profile of theirs, says how many jobs may run."""
-    told = ("--cores", "-c", "--jobs", "-j", "--profile", "--executor", "-e")
+    told = ("--cores", "-c", "--jobs", "-j", "--profile", "--workflow-profile", "--executor", "-e")
     given = any(argument.split("=")[0] in told or argument[:2] in ("-c", "-j") for argument in arguments)
     return [] if given else ["--cores", "all"]
 
@@ -116,7 +179,9 @@ def _is_snakemake(process: psutil.Process) -> bool:
 
 
 def _is_job(process: psutil.Process) -> bool:
-    return any(".snakemake/scripts/" in part for part in _command(process))
+    command = _command(process)
+    runs = bool(command) and Path(command[0]).name.startswith(("python", "bash", "sh"))
+    return runs and any(".snakemake/scripts/" in part for part in command)
 
 
 def _command(process: psutil.Process) -> list[str]:

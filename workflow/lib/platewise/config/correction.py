@@ -66,6 +66,10 @@ CorrectionMethod = Annotated[
 ]
 
 
+# {features}.{name}.parquet is something else for these, and `uncorrected` stands for level 3 in the batch scores.
+_TAKEN = {"selected", "selection", "uncorrected"}
+
+
 class CorrectionConfig(Section):
     """The corrections to run, and the one that is judged."""
 
@@ -80,6 +84,13 @@ class CorrectionConfig(Section):
         "the best of "
         "several by a score is chosen by that score.",
     )
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> CorrectionConfig:
+        taken = sorted(_TAKEN & set(self.methods))
+        if taken:
+            raise ValueError(f"method name {', '.join(taken)} is the name of another table; choose another name")
+        return self
 
     @model_validator(mode="after")
     def _preset_exists(self) -> CorrectionConfig:

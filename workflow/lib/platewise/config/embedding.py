@@ -39,7 +39,7 @@ class AugmentConfig(Section):
     )
 
 
-class NetworkConfig(Section):
+class EmbeddingBase(Section):
     """The small convolutional network that every kind of embedding of platewise's own shares."""
 
     downscale: int = Field(
@@ -79,7 +79,7 @@ class NetworkConfig(Section):
     )
 
 
-class WeakEmbedding(NetworkConfig):
+class WeakEmbedding(EmbeddingBase):
     """Weak supervision: train to name the perturbation of single cells, then throw the classifier away."""
 
     kind: Literal["weak"] = Field(
@@ -144,7 +144,7 @@ class WeakEmbedding(NetworkConfig):
         return self
 
 
-class RandomEmbedding(NetworkConfig):
+class RandomEmbedding(EmbeddingBase):
     """The same network with random weights: what any trained embedding has to beat."""
 
     kind: Literal["random"] = Field(description="A network that is not trained: the baseline of every trained one.")

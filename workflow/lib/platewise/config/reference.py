@@ -60,26 +60,26 @@ def _keys(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
         yield key, field
-        for section, infix in _sections(field.annotation):
+        for section, infix in sections_of(field.annotation):
             yield from _keys(section, f"{key}.{infix}")
 
 
-def _sections(annotation: Any) -> Iterator[tuple[type[BaseModel], str]]:
+def sections_of(annotation: Any) -> Iterator[tuple[type[BaseModel], str]]:
     """Yield the models within a type, and what stands before their keys (``{name}.`` for mappings)."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, ""
         return
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        yield from _sections(arguments[0])
+        yield from sections_of(arguments[0])
     elif origin in (Union, types.UnionType):
         for argument in arguments:
-            yield from _sections(argument)
+            yield from sections_of(argument)
     elif origin is dict:
-        for section, infix in _sections(arguments[1]):
+        for section, infix in sections_of(arguments[1]):
             yield section, "{name}." + infix
     elif origin in (tuple, list):
-        for section, infix in _sections(arguments[0]):
+        for section, infix in sections_of(arguments[0]):
             yield section, "[]." + infix
 
 
@@ -110,6 +110,11 @@ def _values(annotation: Any) -> str:
 
 
 _TYPES = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}
+
+
+def is_tag(field: FieldInfo) -> bool:
+    """Tell whether a key tells the variant of a tagged union: a literal with one value."""
+    return get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1
 
 
 def _default(field: FieldInfo) -> str:

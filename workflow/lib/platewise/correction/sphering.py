@@ -19,6 +19,10 @@ SHRINKAGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0
 _SINGULAR = 1e-10
 
 
+# Controls that must be left to estimate from when the plate with most of them is left out.
+_LEAST_LEFT = 3
+
+
 @dataclass(frozen=True)
 class Sphering:
     """A fitted ZCA-cor transform (Kessy, Lewin and Strimmer 2018): ``(x - centre) @ weights.T``.
@@ -48,7 +52,7 @@ def correct_by_sphering(metadata: pd.DataFrame, values: np.ndarray, config: Sphe
     """
     control = is_negcon(metadata)
     controls, plates = values[control], metadata.loc[control, PLATE].to_numpy()
-    _check(len(controls), len(set(plates)), config)
+    _check(len(controls), np.unique(plates, return_counts=True)[1], config)
     facts: dict[str, object] = {"controls": len(controls)}
     if config.shrinkage == "auto":
         likelihood = left_out_likelihood(controls, plates)
@@ -131,16 +135,18 @@ def _moments(controls: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return centre, deviation, correlation
 
 
-def _check(controls: int, plates: int, config: SpheringCorrection) -> None:
+def _check(controls: int, by_plate: np.ndarray, config: SpheringCorrection) -> None:
     if controls < config.min_controls:
         raise CorrectionRefusedError(
             f"correction sphering: found {controls} negative control wells; expected at least {config.min_controls} "
             "(min_controls). Hint: mark more wells as negative controls, use the correction `none`, or set "
             "when_refused: leave to go on with uncorrected profiles."
         )
-    if plates < 2 and config.shrinkage == "auto":
+    left = controls - by_plate.max()
+    if left < _LEAST_LEFT and config.shrinkage == "auto":
         raise CorrectionRefusedError(
-            f"correction sphering: found negative controls on {plates} plate; expected at least 2, because the "
-            "shrinkage is chosen by plates left out. Hint: set shrinkage to a number, use the correction `none`, or "
-            "set when_refused: leave to go on with uncorrected profiles."
+            f"correction sphering: found {left} negative controls beside those of one plate ({len(by_plate)} plates in "
+            f"all); expected at least {_LEAST_LEFT}, because the shrinkage is chosen by plates left out. Hint: set "
+            "shrinkage to a number, use the correction `none`, or set when_refused: leave to go on with uncorrected "
+            "profiles."
         )

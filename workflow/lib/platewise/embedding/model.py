@@ -36,7 +36,7 @@ class Architecture:
     size
         Side of the stored crops in pixels, before shrinking.
     downscale, normalise, width, features
-        As in ``config.embedding.NetworkConfig``.
+        As in ``config.embedding.EmbeddingBase``.
     """
 
     channels: tuple[str, ...]

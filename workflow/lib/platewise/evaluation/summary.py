@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from platewise.config.campaign import CampaignConfig
+from platewise.errors import DataError
 from platewise.tables import read_table
 
 
@@ -19,7 +20,10 @@ def nsc_lines(config: CampaignConfig) -> list[str]:
     folder = Path(config.results) / config.campaign / "campaign" / "evaluation"
     lines = {}
     for correction in config.correction.methods:
-        table = read_table(folder / f"{config.preset_features}.{correction}.scores.parquet")
+        path = folder / f"{config.preset_features}.{correction}.scores.parquet"
+        if not path.is_file():
+            raise DataError(f"{path}: there are no scores yet. Hint: run the campaign first.")
+        table = read_table(path)
         values = table[table["Baseline"] == ""].set_index("Metric")["Value"]
         lines[correction] = f"NSC {values['nsc']:.3f} NSCB {values['nscb']:.3f}"
     return [f"{name} {line}" for name, line in lines.items()] + [f"preset {lines[config.correction.preset]}"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from platewise.config.base import Section
 from platewise.config.campaign import CLASSICAL, CampaignConfig
+from platewise.config.reference import is_tag, sections_of
 from platewise.errors import ConfigError, Problem
 from platewise.plan.plates import Plate, read_plates
 from platewise.plan.sheets import expand
@@ -74,7 +75,7 @@ def load_campaign(raw: dict[str, Any], source: str = "config") -> Campaign:
         perturbations without metadata, plates without negative controls.
     """
     problems: list[Problem] = []
-    config = _parse(raw, source, problems)
+    config, reset = _parse(raw, source, problems)
     if config is None:
         raise ConfigError(problems)
     config = _with_seed(config)
@@ -87,17 +88,20 @@ def load_campaign(raw: dict[str, Any], source: str = "config") -> Campaign:
             problems.append(Problem(images, "no such key", "channels and readers", "add the section images"))
         readers = {*BUILTIN_READERS, *(config.images.readers if config.images else ())}
         sheet = expand(config.plates, f"{source}, key plates", problems)
-        plates = read_plates(sheet, config.plate_format, readers, config.metadata, config.blocks, problems)
-        names = list(plates)
+        if not reset & {"metadata", "blocks", "plate_format", "images"}:
+            plates = read_plates(sheet, config.plate_format, readers, config.metadata, config.blocks, problems)
+            names = list(plates)
     elif config.table is not None and config.plates is None:
-        try:
-            names = plates_of(config.table)
-        except ConfigError as error:
-            problems.extend(error.problems)
+        # Needs pandas, which a campaign that starts from images plans without.
+        from platewise.profiles.importing import check_tables
+
+        wrong = check_tables(config.table)
+        problems.extend(wrong)
+        names = [] if wrong else plates_of(config.table)
     else:
         found = "both plates and table" if config.plates else "neither plates nor table"
         problems.append(Problem(source, found, "one of them", "keep the one that the campaign starts from"))
-    problems.extend(_cross_check(config, source, names))
+    problems.extend(_cross_check(config, source, names, reset))
     if problems:
         raise ConfigError(problems)
     return Campaign(config, plates, names)
@@ -117,21 +121,28 @@ def _seeded(section: Section, seed: int) -> Section:
     return section if own else section.model_copy(update={"seed": seed})
 
 
-def _parse(raw: dict[str, Any], source: str, problems: list[Problem]) -> CampaignConfig | None:
-    """Validate; a section that is wrong is told and then left at its default, so that the sheets are checked too."""
+def _parse(raw: dict[str, Any], source: str, problems: list[Problem]) -> tuple[CampaignConfig | None, set[str]]:
+    """Validate; a section that is wrong is told and then left at its default, so that the sheets are checked too.
+
+    Returns
+    -------
+    config, reset
+        The config, None if nothing can be made of it, and the sections that were left at their defaults: what is found
+        wrong on account of those is not the user's doing.
+    """
     try:
-        return CampaignConfig.model_validate(raw)
+        return CampaignConfig.model_validate(raw), set()
     except ValidationError as error:
         problems.extend(_problem(details, source) for details in error.errors())
-        wrong = {details["loc"][0] for details in error.errors() if details["loc"]}
+        wrong = {str(details["loc"][0]) for details in error.errors() if details["loc"]}
     try:
-        return CampaignConfig.model_validate({key: value for key, value in raw.items() if key not in wrong})
+        return CampaignConfig.model_validate({key: value for key, value in raw.items() if key not in wrong}), wrong
     except ValidationError:
-        return None
+        return None, wrong
 
 
 def _problem(details: dict[str, Any], source: str) -> Problem:
-    key = ".".join(str(part) for part in details["loc"])
+    key = ".".join(_path(details["loc"]))
     place = f"{source}, key {key}"
     if details["type"] == "extra_forbidden":
         known = _known_keys(details["loc"][:-1])
@@ -143,21 +154,45 @@ def _problem(details: dict[str, Any], source: str) -> Problem:
     if details["type"] == "union_tag_not_found":
         tag = details["ctx"]["discriminator"].strip("'")
         return Problem(place, "no key " + tag, f"{tag} among the keys", "add it; config/README.md lists its values")
-    expected = details["msg"].removeprefix("Value error, ")
+    expected = details["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     return Problem(place, repr(details["input"])[:120], expected, "correct the value; config/README.md describes it")
 
 
-def _known_keys(path: Iterable[Any]) -> list[str]:
-    """Return the keys of the section at ``path``; empty where the path runs through a union or a mapping."""
-    model: Any = CampaignConfig
-    for part in path:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = getattr(field, "annotation", None)
-    return list(getattr(model, "model_fields", {}))
+def _path(location: Iterable[Any]) -> list[str]:
+    """Return a key's path as the user writes it: without the tags of unions, which pydantic puts into it."""
+    path, models = [], [CampaignConfig]
+    for part in location:
+        tagged = [model for model in models if part in _tags(model)]
+        if tagged:
+            models = tagged
+            continue
+        path.append(str(part))
+        models = _below(models, part)
+    return path
 
 
-def _cross_check(config: CampaignConfig, source: str, plate_names: list[str]) -> Iterable[Problem]:
-    if config.preset_features not in config.features:
+def _known_keys(location: Iterable[Any]) -> list[str]:
+    """Return the keys of the section at a location that pydantic names."""
+    models = [CampaignConfig]
+    for part in location:
+        models = [model for model in models if part in _tags(model)] or _below(models, part)
+    return list(dict.fromkeys(key for model in models for key in model.model_fields))
+
+
+def _below(models: list[type[BaseModel]], part: Any) -> list[type[BaseModel]]:
+    """Return the sections that a key, or an item of a mapping or list, of one of ``models`` may be."""
+    fields = [model.model_fields[part] for model in models if part in model.model_fields]
+    # An item of a mapping or list: the sections are those of the key before it.
+    return [section for field in fields for section, _ in sections_of(field.annotation)] if fields else models
+
+
+def _tags(model: type[BaseModel]) -> set[Any]:
+    """Return the values that tell a variant of a union, such as ``classical``."""
+    return {value for field in model.model_fields.values() for value in get_args(field.annotation) if is_tag(field)}
+
+
+def _cross_check(config: CampaignConfig, source: str, plate_names: list[str], reset: set[str]) -> Iterable[Problem]:
+    if config.preset_features not in config.features and "embeddings" not in reset:
         yield Problem(
             f"{source}, key preset_features",
             repr(config.preset_features),
@@ -173,7 +208,7 @@ def _cross_check(config: CampaignConfig, source: str, plate_names: list[str]) ->
             "none in a campaign that starts from a table",
             "remove embeddings: they are learned from images",
         )
-    if config.images is not None:
+    if config.images is not None and "segmentation" not in reset:
         channels = list(config.images.channels)
         named = {"nuclei_channel": [config.segmentation.nuclei_channel]}
         named["cell_channels"] = list(config.segmentation.cell_channels)
@@ -186,11 +221,19 @@ def _cross_check(config: CampaignConfig, source: str, plate_names: list[str]) ->
                         f"one of {', '.join(channels)}",
                         "name a channel of images.channels",
                     )
-        yield from config.measure.problems(channels)
+    if config.images is not None:
+        yield from config.measure.problems(list(config.images.channels))
     for name, embedding in config.embeddings.items():
+        if config.crops.size % embedding.downscale:
+            yield Problem(
+                f"{source}, key embeddings.{name}.downscale",
+                str(embedding.downscale),
+                f"a divisor of crops.size, {config.crops.size}",
+                "change one of the two",
+            )
         for key in ("train_plates", "validation_plates"):
             for plate in getattr(embedding, key, None) or ():
-                if plate not in plate_names:
+                if plate_names and plate not in plate_names:
                     yield Problem(
                         f"{source}, key embeddings.{name}.{key}",
                         repr(plate),

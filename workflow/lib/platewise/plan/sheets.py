@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 from pathlib import Path
@@ -63,8 +64,16 @@ def read_sheet(path: str, required: list[str], place: str, problems: list[Proble
     except (OSError, UnicodeDecodeError) as error:
         problems.append(Problem(path, str(error), "a readable text file in UTF-8", "save the table as UTF-8 text"))
         return []
-    reader = csv.DictReader(text.splitlines(), delimiter="," if file.suffix.lower() == ".csv" else "\t")
+    delimiter = "," if file.suffix.lower() == ".csv" else "\t"
+    # Strict: a stray quote must not swallow the rows that follow it.
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     names = [name.strip() for name in reader.fieldnames or []]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        problems.append(
+            Problem(f"{path}, header", f"{', '.join(map(repr, twice))} twice", "each column once", "rename one of them")
+        )
+        return []
     missing = [name for name in required if name not in names]
     if missing:
         problems.append(
@@ -79,8 +88,27 @@ def read_sheet(path: str, required: list[str], place: str, problems: list[Proble
         return []
     reader.fieldnames = names
     rows = []
-    for row in reader:
-        cells = {name: (row.get(name) or "").strip() for name in names}
-        if any(cells.values()):
-            rows.append((reader.line_num, cells))
+    try:
+        for row in reader:
+            cells = {name: (row.get(name) or "").strip() for name in names}
+            if None in row or any(mark in cell for cell in cells.values() for mark in "\t\n\r"):
+                problems.append(
+                    Problem(
+                        f"{path}, row {reader.line_num}",
+                        "more cells than the header has, or a cell that runs over several",
+                        f"{len(names)} cells",
+                        "remove the stray separator or quotation mark",
+                    )
+                )
+            elif any(cells.values()):
+                rows.append((reader.line_num, cells))
+    except csv.Error as error:
+        problems.append(
+            Problem(
+                f"{path}, row {reader.line_num}",
+                str(error),
+                "cells whose quotation marks come in pairs",
+                "remove the stray quotation mark",
+            )
+        )
     return rows

@@ -116,12 +116,56 @@ def choose_features(names: list[str], config: TableConfig) -> dict[str, str]:
     return chosen
 
 
+def check_tables(config: TableConfig) -> list[Problem]:
+    """Return what is wrong with the tables' headers, plates, wells and controls; the features are not read.
+
+    Cheap enough for the planning of a campaign: only the metadata columns are read.
+    """
+    problems: list[Problem] = []
+    parts = []
+    for path in table_paths(config, problems):
+        names = table_schema(path, problems)
+        if names is not None and _features_of(path, names, config, problems):
+            table = read_arrow(path, _metadata_of(config), problems)
+            parts.append(None if table is None else _labels(path, table.to_pandas(), config, problems))
+    if problems:
+        return problems
+    wells = pd.concat(parts, ignore_index=True)
+    if wells.empty:
+        return [Problem(", ".join(config.paths), "no row", "a row a well", "name the right files under table.paths")]
+    _no_duplicates(wells, problems)
+    if not (wells[CONTROL_TYPE] == NEGCON).any():
+        problems.append(
+            Problem(
+                ", ".join(config.paths),
+                "no negative control",
+                "at least one well whose perturbation is a negative control",
+                "name it in table.negcon, or name the column that says so in table.columns.control_type",
+            )
+        )
+    return problems
+
+
 def _read_part(path: str, config: TableConfig, problems: list[Problem]) -> pd.DataFrame | None:
     names = table_schema(path, problems)
-    if names is None:
+    features = {} if names is None else _features_of(path, names, config, problems)
+    if not features:
         return None
-    spelled = config.columns.model_dump()
-    metadata = [name for name in spelled.values() if name]
+    metadata = _metadata_of(config)
+    table = read_arrow(path, list(dict.fromkeys([*metadata, *features])), problems)
+    if table is None:
+        return None
+    body = _numbers(path, table, features, problems)
+    labels = _labels(path, table.select(metadata).to_pandas(), config, problems)
+    return None if body is None or labels is None else pd.concat([labels, body], axis=1)
+
+
+def _metadata_of(config: TableConfig) -> list[str]:
+    return list(dict.fromkeys(name for name in config.columns.model_dump().values() if name))
+
+
+def _features_of(path: str, names: list[str], config: TableConfig, problems: list[Problem]) -> dict[str, str]:
+    metadata = _metadata_of(config)
     features = {column: name for column, name in choose_features(names, config).items() if column not in metadata}
     if not features:
         problems.append(
@@ -132,13 +176,7 @@ def _read_part(path: str, config: TableConfig, problems: list[Problem]) -> pd.Da
                 "set table.features in the config to patterns of the feature columns' names",
             )
         )
-        return None
-    table = read_arrow(path, list(dict.fromkeys([*metadata, *features])), problems)
-    if table is None:
-        return None
-    body = _numbers(path, table, features, problems)
-    labels = _labels(path, table.select(list(dict.fromkeys(metadata))).to_pandas(), config, problems)
-    return None if body is None or labels is None else pd.concat([labels, body], axis=1)
+    return features
 
 
 def _numbers(path: str, table: pa.Table, features: dict[str, str], problems: list[Problem]) -> pd.DataFrame | None:

@@ -13,7 +13,6 @@ import pandas as pd
 
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import PLATE, SITE, WELL
-from platewise.config.qc import QcConfig
 from platewise.config.segmentation import SegmentationConfig
 from platewise.config.store import StoreConfig
 from platewise.fields import BadFieldError, read_field
@@ -38,7 +37,7 @@ class SegmentSettings:
     pixel_size: float | None
     segmentation: SegmentationConfig
     store: StoreConfig
-    qc: QcConfig
+    saturation_level: float
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def _segment(
                 "nuclei_count": int(labels.nuclei.max(initial=0)),
                 "cells_count": int(labels.cells.max(initial=0)),
                 "batch_halvings": 0,
-                "quality": field_quality(raw, settings.channels, settings.qc.saturation_level),
+                "quality": field_quality(raw, settings.channels, settings.saturation_level),
             }
             commit = commit_field(
                 store,
@@ -150,11 +149,11 @@ def _digest(rows: pd.DataFrame, flat: npt.NDArray[np.float32] | None, settings: 
             # How many fields the engine takes at a time changes no label.
             "parameters": settings.segmentation.model_dump(mode="json", exclude={"batch_size"}),
             "store": settings.store.model_dump(mode="json"),
-            "saturation_level": settings.qc.saturation_level,
+            "saturation_level": settings.saturation_level,
             "channels": settings.channels,
             "pixel_size": settings.pixel_size,
             "illumination": "none" if flat is None else hash_label((flat * 65536).astype(np.int32)),
-            "algorithm": [ALGORITHMS["segment"], ALGORITHMS["qc"]],
+            "algorithm": ALGORITHMS["segment"],
         }
     )
 

@@ -8,6 +8,7 @@ wins.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -27,6 +28,7 @@ from platewise.errors import DataError
 from platewise.store.fields import hash_label, read_label_at, write_field
 from platewise.store.paths import LABELS, field_path
 
+_OCCUPIED = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 # Temporary folders of another host are left alone for this long: its job may still live.
 _FOREIGN_AGE_S = 24 * 3600
 
@@ -99,8 +101,10 @@ def commit_field(
                 temporary.rename(target)
                 _flush_folder(target.parent)
                 return commit
-            except OSError:
-                # A rename onto a folder that holds something fails: somebody has been here.
+            except OSError as error:
+                if error.errno not in _OCCUPIED:
+                    raise
+                # Somebody has been here: a rename onto a folder that holds something fails.
                 other = read_commit(store, well, site, digest)
                 if other is not None:
                     return other
