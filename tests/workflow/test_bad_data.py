@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import Project
+from project import Project
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import ROOT, Project
+from project import ROOT, Project
 
 from platewise.segmentation.scoring import score
 from platewise.store.fields import read_labels

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, Project
+from project import ROOT, Project
 
 pytestmark = [
     pytest.mark.data,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from conftest import Project
+from project import Project
 
 TABLES = ["plates/*/fields/*.parquet", "plates/*/cells/*.parquet", "plates/*/embeddings/*/*.parquet"]
 TABLES += ["plates/*/profiles/*.parquet", "plates/*/qc/*.parquet", "campaign/**/*.parquet"]

@@ -171,7 +171,7 @@ def test_a_table_without_learned_features(raw, tmp_path):
     [
         ("P1,A01,DMSO,1\nP1,a1,x,2\n", ["plate P1, well A01 a second time", "one row a well"]),
         ("P1,A01,y,1\nP1,A02,x,2\n", ["no negative control", "table.negcon"]),
-        ("P1,Z99,DMSO,1\n", ["row 2", "'Z99'"]),
+        ("P1,well9,DMSO,1\n", ["row 2", "'well9'"]),
         ("../P1,A01,DMSO,1\n", ["'../P1'", "a plate name"]),
         ("", ["no row", "table.paths"]),
     ],

@@ -12,9 +12,9 @@ ALGORITHMS: dict[str, int] = {
     "measure": 1,
     "crop": 1,
     "embedding": 1,
-    "profiles": 1,
+    "profiles": 2,
     "correction": 1,
-    "network": 1,
-    "evaluation": 1,
+    "network": 2,
+    "evaluation": 2,
     "qc": 1,
 }

@@ -18,7 +18,7 @@ from platewise.evaluation.comparable import comparable_groups
 from platewise.evaluation.inference import bootstrap_interval
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import Campaign, describe, read_levels
-from platewise.evaluation.mixing import FEWEST_WELLS, ilisi, kbet_acceptance, regression_share, silhouettes
+from platewise.evaluation.mixing import FEWEST_WELLS, KBET_WELLS, ilisi, kbet_acceptance, regression_share, silhouettes
 from platewise.evaluation.precision import annotation_precision, mean_precision, replicate_precision
 from platewise.evaluation.probe import Probe, probe
 from platewise.evaluation.scores import NAN, join_notes
@@ -138,6 +138,9 @@ def _mixing_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
     small = f"no comparable group has {FEWEST_WELLS} wells" if groups else NOTHING_COMPARABLE
     chance = [(len(set(batches[rows])) - 1) / (len(rows) - 1) for rows in large]
 
+    testable = [rows for rows in groups if len(rows) >= KBET_WELLS]
+    too_few = f"no comparable group has {KBET_WELLS} wells" if groups else NOTHING_COMPARABLE
+
     def silhouette(rows: np.ndarray) -> np.ndarray:
         return silhouettes(values[rows], batches[rows], "euclidean")
 
@@ -155,7 +158,7 @@ def _mixing_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
     expected = f"about {np.average(chance, weights=sizes):.3f} by chance" if large else ""
     return [
         _group_row("silhouette_batch", groups, silhouette, "lower", NOTHING_COMPARABLE, config),
-        _group_row("kbet_acceptance", large, acceptance, "higher", small, config),
+        _group_row("kbet_acceptance", testable, acceptance, "higher", too_few, config),
         _group_row("ilisi", large, diversity, "higher", small, config, of_batches),
         # One number a group: an interval over its wells would be empty.
         _group_row("pcr_batch", large, share, "lower", small, config, expected) | {"Low": NAN, "High": NAN},

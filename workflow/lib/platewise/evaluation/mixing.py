@@ -7,6 +7,9 @@ from scipy.stats import chi2
 
 # Wells below which a neighbourhood or a regression says nothing.
 FEWEST_WELLS = 10
+# The test looks at neighbourhoods of at least 10 wells: more than a quarter of a group has the group's proportions
+# whatever the batches do.
+KBET_WELLS = 40
 _MOST_COMPONENTS = 50
 _ALPHA = 0.05
 

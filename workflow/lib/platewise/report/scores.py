@@ -177,7 +177,7 @@ class BatchRow:
     cells: list[BatchCell]
 
 
-def batch_rows(batches: pd.DataFrame, corrections: Sequence[str], without: str = "none") -> list[BatchRow]:
+def batch_rows(batches: pd.DataFrame, corrections: Sequence[str]) -> list[BatchRow]:
     """Arrange batches tables: a row per features and metric, a cell per correction.
 
     Parameters
@@ -185,15 +185,15 @@ def batch_rows(batches: pd.DataFrame, corrections: Sequence[str], without: str =
     batches
         Rows of one or more batches tables.
     corrections
-        Order of the cells.
-    without
-        Name of the correction that changes nothing, held against the others.
+        Order of the cells. Each is held against the uncorrected profiles, or against the correction `none` where
+        these were not scored.
     """
     rows = []
     for (features, name), mine in batches.groupby(["Features", "Metric"], sort=False):
         words = batch_metric(name)
         by_correction = {row["Correction"]: row for row in mine.to_dict("records")}
-        before = by_correction.get(without, {})
+        reference = UNCORRECTED if UNCORRECTED in by_correction else "none"
+        before = by_correction.get(reference, {})
         better = mine["Better"].iloc[0]
         cells = []
         for correction in corrections:
@@ -203,7 +203,7 @@ def batch_rows(batches: pd.DataFrame, corrections: Sequence[str], without: str =
             elif not is_number(row["Value"]):
                 cells.append(BatchCell("not computed", "", "", str(row["Note"] or NO_NOTE)))
             else:
-                change = "" if correction in (without, UNCORRECTED) else _change(row, before, better)
+                change = "" if correction == reference else _change(row, before, better)
                 text = words.number(row["Value"])
                 cells.append(BatchCell(text, interval(words, row["Low"], row["High"]), change, str(row["Note"] or "")))
         rows.append(BatchRow(features, words.label, words.explanation, better, cells))
