@@ -8,7 +8,7 @@ min_version("9.14")
 
 
 # A config given with --configfile stands alone; the default one is not mixed in.
-if "campaign" not in config:
+if not workflow.configfiles:
 
     configfile: "config/config.yaml"
 

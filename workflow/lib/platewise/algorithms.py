@@ -1,8 +1,9 @@
 """The version of each stage's results.
 
 A number here is raised by hand when a change of code changes that stage's results; outputs made under another number
-are then made again. Golden-output tests (``tests/unit/golden``) fail when results change and the number does not. A
-hash of the source would instead resegment a whole campaign at every edit of a comment.
+are then made again. Golden-output tests (``tests/unit/golden``) of the stages that compute from pixels or profiles fail
+when results change and the number does not. A hash of the source would instead resegment a whole campaign at every edit
+of a comment.
 """
 
 ALGORITHMS: dict[str, int] = {
