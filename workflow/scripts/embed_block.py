@@ -9,6 +9,7 @@ from platewise.crops import read_crops
 from platewise.device import gpu_allotted
 from platewise.embedding.task import embed_block
 from platewise.jobs import log_to
+from platewise.store.block import BlockFiles
 
 log_to(snakemake.log[0])
 channels = list(snakemake.params.channels)
@@ -17,10 +18,12 @@ if crops is not None:
     pieces = read_crops(crops).labelled_pieces()
 else:
     pieces = cut_block(
-        manifest=Path(snakemake.input.manifest),
-        inventory=Path(snakemake.input.inventory),
-        illumination=Path(snakemake.input.illumination),
-        store=Path(snakemake.input.store).parent,
+        BlockFiles(
+            manifest=Path(snakemake.input.manifest),
+            inventory=Path(snakemake.input.inventory),
+            illumination=Path(snakemake.input.illumination),
+            store=Path(snakemake.input.store).parent,
+        ),
         channels=channels,
         config=parse_section(CropsConfig, snakemake.params.crops),
     )

@@ -23,8 +23,8 @@ def areas(folder):
     rows, columns = np.indices((300, 300))
     rng = np.random.default_rng(3)
     places = [(60, 60, 15), (64, 92, 14), (150, 170, 18), (220, 80, 16), (240, 240, 20), (110, 250, 12)]
-    nuclei = sum(np.exp(-(((rows - y) ** 2 + (columns - x) ** 2) / (2 * (r / 1.3) ** 2)) ** 3) for y, x, r in places)
-    cells = sum(np.exp(-(((rows - y) ** 2 + (columns - x) ** 2) / (2 * (2.2 * r) ** 2)) ** 2) for y, x, r in places)
+    nuclei = sum(np.exp(-((((rows - y) ** 2 + (columns - x) ** 2) / (2 * (r / 1.3) ** 2)) ** 3)) for y, x, r in places)
+    cells = sum(np.exp(-((((rows - y) ** 2 + (columns - x) ** 2) / (2 * (2.2 * r) ** 2)) ** 2)) for y, x, r in places)
     dna = 300 + 2500 * nuclei + rng.normal(0, 30, rows.shape)
     body = 400 + 1500 * cells + rng.normal(0, 40, rows.shape)
     # Through a file, as fields come: 16 bits.

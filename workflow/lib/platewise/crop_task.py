@@ -12,7 +12,7 @@ from platewise.columns import SITE, WELL
 from platewise.config.crops import CropsConfig
 from platewise.crops import CropWriter, cut_crops, list_objects, select_objects
 from platewise.plan.wells import parse_well
-from platewise.store.block import read_block
+from platewise.store.block import BlockFiles, read_block
 from platewise.store.fields import read_label
 from platewise.tables import read_table
 
@@ -20,10 +20,7 @@ Piece = tuple[npt.NDArray[np.uint16], npt.NDArray[np.int32]]
 
 
 def crop_block(
-    manifest: Path,
-    inventory: Path,
-    illumination: Path,
-    store: Path,
+    files: BlockFiles,
     out: Path,
     plate: str,
     channels: list[str],
@@ -34,8 +31,8 @@ def crop_block(
 
     Parameters
     ----------
-    manifest, inventory, illumination, store
-        What `platewise.store.block.read_block` reads.
+    files
+        What the block is read from.
     out
         ``P/crops/{block}.zarr``.
     plate
@@ -47,18 +44,15 @@ def crop_block(
     seed
         Seed of the campaign.
     """
-    chosen = select_objects(_list_block(manifest, store, config), config.keep, config.cells_per_well, seed, plate)
+    chosen = select_objects(_list_block(files, config), config.keep, config.cells_per_well, seed, plate)
     facts = {"stage": "crop", "plate": plate, "parameters": config.model_dump(mode="json"), "seed": seed}
     with CropWriter(out, channels, config.size, facts) as writer:
-        for crops, objects in cut_block(manifest, inventory, illumination, store, channels, config, chosen):
+        for crops, objects in cut_block(files, channels, config, chosen):
             writer.append(crops, objects)
 
 
 def cut_block(
-    manifest: Path,
-    inventory: Path,
-    illumination: Path,
-    store: Path,
+    files: BlockFiles,
     channels: list[str],
     config: CropsConfig,
     chosen: npt.NDArray[np.int32] | None = None,
@@ -67,8 +61,8 @@ def cut_block(
 
     Parameters
     ----------
-    manifest, inventory, illumination, store
-        What `platewise.store.block.read_block` reads.
+    files
+        What the block is read from.
     channels
         Names of the channels, in the images' order.
     config
@@ -81,7 +75,7 @@ def cut_block(
     crops, objects
         (n, channel, size, size) uint16 and (n, 4) int32: row, column, site, object number.
     """
-    for field in read_block(manifest, inventory, illumination, store, channels):
+    for field in read_block(files, channels):
         place = np.array([*parse_well(field.well), field.site], dtype=np.int32)
         numbers = None
         if chosen is not None:
@@ -92,10 +86,10 @@ def cut_block(
         yield crops, _objects(place, cut)
 
 
-def _list_block(manifest: Path, store: Path, config: CropsConfig) -> npt.NDArray[np.int32]:
+def _list_block(files: BlockFiles, config: CropsConfig) -> npt.NDArray[np.int32]:
     parts = [np.empty((0, 4), dtype=np.int32)]
-    for row in read_table(manifest).query("Status == 'ok'").to_dict("records"):
-        cells = read_label(store, row[WELL], int(row[SITE]), "cells")
+    for row in read_table(files.manifest).query("Status == 'ok'").to_dict("records"):
+        cells = read_label(files.store, row[WELL], int(row[SITE]), "cells")
         place = np.array([*parse_well(row[WELL]), row[SITE]], dtype=np.int32)
         parts.append(_objects(place, list_objects(cells, config.keep_border)))
     return np.concatenate(parts)

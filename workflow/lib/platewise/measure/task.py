@@ -12,28 +12,19 @@ from platewise.algorithms import ALGORITHMS
 from platewise.columns import PLATE, SITE, WELL
 from platewise.config.measure import MeasureConfig
 from platewise.measure.field import measure_field
-from platewise.store.block import read_block
+from platewise.store.block import BlockFiles, read_block
 from platewise.tables import write_table
 
 log = logging.getLogger(__name__)
 
 
-def measure_block(
-    manifest: Path,
-    inventory: Path,
-    illumination: Path,
-    store: Path,
-    out: Path,
-    plate: str,
-    channels: list[str],
-    config: MeasureConfig,
-) -> None:
+def measure_block(files: BlockFiles, out: Path, plate: str, channels: list[str], config: MeasureConfig) -> None:
     """Write the ``cells`` table of a block: a row a cell of every good field.
 
     Parameters
     ----------
-    manifest, inventory, illumination, store
-        What `platewise.store.block.read_block` reads.
+    files
+        What the block is read from.
     out
         ``P/cells/{block}.parquet``.
     plate
@@ -44,7 +35,7 @@ def measure_block(
         Section ``measure``.
     """
     tables = []
-    for field in read_block(manifest, inventory, illumination, store, channels):
+    for field in read_block(files, channels):
         cells = measure_field(field.image, field.labels, channels, config)
         cells.insert(0, PLATE, plate)
         cells.insert(1, WELL, field.well)

@@ -19,6 +19,16 @@ from platewise.tables import read_table
 
 
 @dataclass(frozen=True)
+class BlockFiles:
+    """What a block of fields is read from: manifest and inventory of the block, flat fields and store of the plate."""
+
+    manifest: Path
+    inventory: Path
+    illumination: Path
+    store: Path
+
+
+@dataclass(frozen=True)
 class Field:
     """A field in memory: ``image`` (c, y, x) float32 with illumination divided out, paired (y, x) int32 ``labels``."""
 
@@ -28,9 +38,7 @@ class Field:
     labels: dict[str, npt.NDArray[np.int32]]
 
 
-def read_block(
-    manifest: Path, inventory: Path, illumination: Path, store: Path, channels: list[str]
-) -> Iterator[Field]:
+def read_block(files: BlockFiles, channels: list[str]) -> Iterator[Field]:
     """Yield the good fields of a block, in plate order.
 
     Raises
@@ -38,16 +46,17 @@ def read_block(
     DataError
         If a label is missing, damaged, or not the one that the manifest lists.
     """
-    flat = read_illumination(illumination)
-    files = dict(list(read_table(inventory).groupby([WELL, SITE])))
-    good = read_table(manifest).query("Status == 'ok'")
+    flat = read_illumination(files.illumination)
+    images = dict(list(read_table(files.inventory).groupby([WELL, SITE])))
+    good = read_table(files.manifest).query("Status == 'ok'")
     for row in good.to_dict("records"):
         well, site = row[WELL], int(row[SITE])
-        labels = read_labels(store, well, site)
+        labels = read_labels(files.store, well, site)
         for name, column in HASH_COLUMNS.items():
             if hash_label(labels[name]) != row[column]:
                 raise DataError(
-                    f"{store}: the label {name} of well {well}, field {site} is not the one that {manifest} lists. "
-                    "Hint: run `platewise verify`, then the workflow again; it will make this block anew."
+                    f"{files.store}: the label {name} of well {well}, field {site} is not the one that "
+                    f"{files.manifest} lists. Hint: run `platewise verify`, then the workflow again; it will make this "
+                    "block anew."
                 )
-        yield Field(well, site, read_field(files[well, site], channels, flat), labels)
+        yield Field(well, site, read_field(images[well, site], channels, flat), labels)

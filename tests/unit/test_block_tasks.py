@@ -1,0 +1,162 @@
+"""The tasks of a block over real files: segment, measure, cut; what is committed is kept, what is bad is left out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from platewise.config.crops import CropsConfig
+from platewise.config.illumination import NoIllumination
+from platewise.config.images import PhenixReader
+from platewise.config.measure import MeasureConfig
+from platewise.config.segmentation import ClassicalSegmentation
+from platewise.config.store import StoreConfig
+from platewise.crop_task import crop_block, cut_block
+from platewise.crops import read_crops
+from platewise.errors import DataError
+from platewise.illumination import run_illumination
+from platewise.inventory import write_inventory
+from platewise.measure.task import measure_block
+from platewise.segmentation import task
+from platewise.segmentation.task import SegmentSettings, segment_block
+from platewise.store.block import BlockFiles
+from platewise.store.commit import find_commit
+from platewise.store.fields import read_labels
+from platewise.store.paths import field_path
+from platewise.store.plate import prepare_store
+from platewise.store.verify import verify_blocks
+
+CHANNELS = ["DNA", "ER"]
+SETTINGS = SegmentSettings(
+    channels=CHANNELS,
+    pixel_size=None,
+    segmentation=ClassicalSegmentation(cell_channels=("ER",)),
+    store=StoreConfig(),
+    saturation_level=65535,
+)
+
+
+def write_image(folder, well, channel, centres):
+    rows, columns = np.indices((200, 200))
+    radius = 14 if channel == 1 else 26
+    image = np.full(rows.shape, 400.0)
+    for y, x in centres:
+        image += 3000 * (np.hypot(rows - y, columns - x) < radius)
+    image += np.random.default_rng(well).normal(0, 20, rows.shape)
+    tifffile.imwrite(folder / f"r01c{well:02d}f01p01-ch{channel}sk1fk1fl1.tiff", image.astype(np.uint16))
+
+
+@pytest.fixture
+def block(tmp_path):
+    """Three wells: two cells, one cell, and an image that is all zero."""
+    images = tmp_path / "images"
+    images.mkdir()
+    for well, centres in enumerate([[(60, 60), (130, 130)], [(100, 100)], [(100, 100)]], 1):
+        for channel in (1, 2):
+            write_image(images, well, channel, centres)
+    tifffile.imwrite(images / "r01c03f01p01-ch1sk1fk1fl1.tiff", np.zeros((200, 200), np.uint16))
+    files = BlockFiles(
+        *(tmp_path / name for name in ("fields.parquet", "inventory.parquet", "flat.zarr", "plate.zarr"))
+    )
+    write_inventory(
+        {"A01-A03": files.inventory},
+        folder=images,
+        reader=PhenixReader(kind="phenix"),
+        plate="P1",
+        wells_by_block={"A01-A03": [("A01", None), ("A02", None), ("A03", None)]},
+        channels={"DNA": "1", "ER": "2"},
+        max_bad_fields=1,
+    )
+    run_illumination([files.inventory], files.illumination, channels=CHANNELS, config=NoIllumination())
+    prepare_store(files.store, "P1", {"A01": [1], "A02": [1], "A03": [1]})
+    return files
+
+
+def segment(block, settings=SETTINGS):
+    segment_block(block.inventory, block.illumination, block.store, block.manifest, "P1", settings)
+    return pd.read_parquet(block.manifest).set_index("Metadata_Well")
+
+
+def test_cells_are_counted_and_the_bad_field_is_marked(block):
+    manifest = segment(block)
+    assert manifest["Status"].tolist() == ["ok", "ok", "bad"]
+    assert manifest["CellsCount"].tolist() == [2, 1, 0]
+    assert manifest.loc["A03", "Reason"] == "DNA: every pixel is 0"
+    assert find_commit(block.store, "A03", 1) is None
+    assert read_labels(block.store, "A01", 1)["nuclei"].max() == 2
+
+
+def test_committed_fields_are_kept_and_only_damaged_ones_are_made_again(block, monkeypatch):
+    first = segment(block)
+    chunk = field_path(block.store, "A02", 1) / "labels/nuclei/0/c/0/0"
+    chunk.write_bytes(b"damaged")
+    made = []
+    monkeypatch.setattr(task, "commit_field", lambda *a, **k: made.append(a[1]) or original(*a, **k))
+    pd.testing.assert_frame_equal(segment(block), first)
+    assert made == ["A02"]
+
+
+original = task.commit_field
+
+
+def test_another_parameter_makes_every_field_again_and_another_batch_size_none(block, monkeypatch):
+    segment(block)
+    made = []
+    monkeypatch.setattr(task, "commit_field", lambda *a, **k: made.append(a[1]) or original(*a, **k))
+    for changes, wells in (({"batch_size": 1}, []), ({"minimum_area": 0.25}, ["A01", "A02"])):
+        made.clear()
+        engine = SETTINGS.segmentation.model_copy(update=changes)
+        segment(block, SegmentSettings(CHANNELS, None, engine, SETTINGS.store, SETTINGS.saturation_level))
+        assert made == wells
+
+
+def test_cells_are_measured(block, tmp_path):
+    segment(block)
+    measure_block(block, tmp_path / "cells.parquet", "P1", CHANNELS, MeasureConfig())
+    cells = pd.read_parquet(tmp_path / "cells.parquet")
+    assert cells["Metadata_Well"].tolist() == ["A01", "A01", "A02"]
+    # A disk of radius 14 has 615 pixels.
+    assert cells["Nuclei_AreaShape_Area"].to_numpy() == pytest.approx(615, rel=0.1)
+    assert not cells["Metadata_TouchesBorder"].any()
+
+
+def test_a_block_without_a_good_field_gives_tables_with_the_usual_columns(block, tmp_path):
+    segment(block)
+    measure_block(block, tmp_path / "cells.parquet", "P1", CHANNELS, MeasureConfig())
+    manifest = pd.read_parquet(block.manifest)
+    manifest.assign(Status="bad").to_parquet(block.manifest)
+    measure_block(block, tmp_path / "none.parquet", "P1", CHANNELS, MeasureConfig())
+    none, some = (pd.read_parquet(tmp_path / name) for name in ("none.parquet", "cells.parquet"))
+    assert len(none) == 0
+    assert list(none.columns) == list(some.columns)
+    assert (none.dtypes == some.dtypes).all()
+    config = CropsConfig(size=32)
+    crop_block(block, tmp_path / "none.zarr", "P1", CHANNELS, config, 0)
+    assert len(read_crops(tmp_path / "none.zarr").objects) == 0
+
+
+def test_cells_are_cut_alike_whether_kept_or_not(block, tmp_path):
+    segment(block)
+    config = CropsConfig(size=32, keep="all")
+    crop_block(block, tmp_path / "crops.zarr", "P1", CHANNELS, config, 0)
+    kept = read_crops(tmp_path / "crops.zarr")
+    pieces = list(cut_block(block, CHANNELS, config))
+    np.testing.assert_array_equal(kept.load(), np.concatenate([crops for crops, _ in pieces]))
+    np.testing.assert_array_equal(kept.objects, np.concatenate([objects for _, objects in pieces]))
+    assert kept.objects.tolist() == [[0, 0, 1, 1], [0, 0, 1, 2], [0, 1, 1, 1]]
+
+
+def test_a_label_that_the_manifest_does_not_list_is_refused_and_found(block, tmp_path):
+    segment(block)
+    manifest = pd.read_parquet(block.manifest)
+    manifest.loc[1, "CellsHash"] = "0" * 32
+    manifest.to_parquet(block.manifest)
+    with pytest.raises(DataError, match=r"the label cells of well A02, field 1.*platewise verify"):
+        measure_block(block, tmp_path / "cells.parquet", "P1", CHANNELS, MeasureConfig())
+    assert [damage.reason for damage in verify_blocks([block.manifest], block.store, remove=False)] == [
+        "A02 field 1: the label cells is not the one listed"
+    ]
+    assert block.manifest.exists()
+    verify_blocks([block.manifest], block.store, remove=True)
+    assert not block.manifest.exists()
+    assert verify_blocks([block.manifest], block.store, remove=True) == []
