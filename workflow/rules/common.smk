@@ -9,15 +9,15 @@ from snakemake.exceptions import WorkflowError
 
 LIBRARY = str(Path(workflow.basedir) / "workflow" / "lib")
 sys.path.insert(0, LIBRARY)
-# Snakemake appends our path in jobs, after an installed platewise of another version.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [LIBRARY, os.environ.get("PYTHONPATH")])
-)
 
 from platewise.algorithms import ALGORITHMS
 from platewise.errors import ConfigError
+from platewise.jobs import use_library
 from platewise.plan.blocks import BLOCK_PATTERN
 from platewise.plan.campaign import load_campaign
+
+# Snakemake appends our path in jobs, after an installed platewise of another version.
+use_library(LIBRARY)
 
 try:
     CAMPAIGN = load_campaign(

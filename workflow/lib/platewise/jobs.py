@@ -1,14 +1,21 @@
-"""What every script of the workflow does before its work: send what happens to the job's log."""
+"""What jobs need before their work: this library and no other, and a log of what happens."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 from pathlib import Path
 from types import TracebackType
 
 from platewise.errors import PlatewiseError
+
+
+def use_library(folder: str) -> None:
+    """Make the processes that this one starts import platewise from ``folder``, whatever else is installed."""
+    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != folder]
+    os.environ["PYTHONPATH"] = os.pathsep.join([folder, *paths])
 
 
 def log_to(path: str) -> None:
