@@ -49,10 +49,10 @@ bbbc021: setup ## Run the real BBBC021 well profiles in PLATEWISE_DATA and print
 	@platewise scores --configfile config/bbbc021/config.yaml
 
 test: setup ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 test-unit: setup ## Run the quick tests only
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests/unit
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit
 
 lint: setup ## Check the code's form: ruff, snakefmt, snakemake --lint
 	ruff check .
