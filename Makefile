@@ -34,7 +34,7 @@ demo: setup ## Render a small campaign and run it, images to report
 	platewise run --cores $(CORES) --configfile config/demo/config.yaml
 	@echo "The report is at $(abspath results/demo/report/index.html)"
 
-demo-large: setup ## The same with 6 plates of 96 wells: the figures of the docs
+demo-large: setup ## The same with 6 plates of 96 wells and 3 doses
 	platewise simulate rendered/demo-large --design demo-large
 	platewise run --cores $(CORES) --configfile config/demo-large/config.yaml
 	@echo "The report is at $(abspath results/demo-large/report/index.html)"
