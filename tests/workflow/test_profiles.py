@@ -1,6 +1,9 @@
 """The profiles say where and how jobs run, and do not contradict each other."""
 
 import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -49,8 +52,16 @@ def test_readme_names_only_files_that_exist():
     assert not re.findall(r"\b(?:DEMO|BB|PLAN)_[A-Z0-9]+\b", text)
 
 
-def test_environments_are_in_step():
-    import subprocess
-    import sys
+def test_the_readmes_copy_of_the_template_stands_by_itself(tmp_path):
+    line = next(line for line in (ROOT / "README.md").read_text().splitlines() if "cp -r config/example" in line)
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    subprocess.run(["bash", "-c", line.strip()], cwd=tmp_path, check=True)
+    # The sheets that the copied config and sheet name are the copies, so that editing them has an effect.
+    for name in ("config.yaml", "plates.tsv"):
+        text = (tmp_path / "config" / "mine" / name).read_text()
+        assert "config/example/" not in text
+        assert "config/mine/" in text
 
+
+def test_environments_are_in_step():
     subprocess.run([sys.executable, ROOT / "envs" / "lock.py", "--check"], check=True)

@@ -62,8 +62,9 @@ def refuse_if_running(folder: Path) -> None:
     A Snakemake that another user started, or one on another machine that shares the folder, shows by its lock alone:
     then the lock is theirs to remove.
     """
-    for process in _processes_in(folder):
-        if _is_snakemake(process) or (_is_job(process) and _has_living_parent(process, folder)):
+    inside = _processes_in(folder)
+    for process in inside:
+        if _is_snakemake(process) or (_is_job(process) and _has_living_parent(process, inside)):
             raise RunningError(
                 f"Snakemake already works in {folder} (process {process.pid}). "
                 "Hint: wait until it has finished, or end it with Ctrl-C where it was started."
@@ -137,11 +138,10 @@ def _queued_jobs(folder: Path) -> list[str]:
     return [number for number, _, place in jobs if Path(place) == folder.resolve()]
 
 
-def _has_living_parent(job: psutil.Process, folder: Path) -> bool:
+def _has_living_parent(job: psutil.Process, inside: Sequence[psutil.Process]) -> bool:
     """Tell whether a job was started by something that still lives in the folder: a Snakemake by another name."""
-    inside = {process.pid: process for process in _processes_in(folder)}
     try:
-        parents = [parent for parent in job.parents() if parent.pid in inside]
+        parents = [parent for parent in job.parents() if parent in inside]
     except psutil.Error:
         return False
     return any(not _is_job(parent) for parent in parents)
@@ -161,10 +161,10 @@ def _quiet(arguments: Sequence[str]) -> list[str]:
 
 
 def _processes_in(folder: Path) -> list[psutil.Process]:
-    found = []
+    found, place = [], folder.resolve()
     for process in psutil.process_iter():
         try:
-            if process.pid != psutil.Process().pid and Path(process.cwd()) == folder.resolve():
+            if process.pid != os.getpid() and Path(process.cwd()) == place:
                 found.append(process)
         except (psutil.Error, OSError):
             # Other users' processes and those that have just ended are none of ours.

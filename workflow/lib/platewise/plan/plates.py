@@ -27,7 +27,6 @@ from platewise.plan.wells import FORMATS, normal_well
 # Names become folders and wildcards: no separators, no leading dot, nothing a shell would read.
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 REQUIRED_COLUMNS = ["plate", "batch", "reader", "images", "platemap"]
-OPTIONAL_COLUMNS = ["format", "fields_per_well", "wells"]
 
 
 @dataclass(frozen=True)
