@@ -46,7 +46,7 @@ jump: setup ## Run the real JUMP Cell Painting fields in PLATEWISE_DATA
 bbbc021: setup ## Run the real BBBC021 well profiles in PLATEWISE_DATA and print NSC and NSCB
 	platewise run --cores $(CORES) --configfile config/bbbc021/config.yaml
 	@echo "The report is at $(abspath results/bbbc021/report/index.html)"
-	@platewise scores --configfile config/bbbc021/config.yaml
+	@platewise scores config/bbbc021/config.yaml
 
 test: setup ## Run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests

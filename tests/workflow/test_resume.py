@@ -129,7 +129,7 @@ def test_damage_is_found_and_mended(finished, tmp_path, small_config):
     well, site = row["Metadata_Well"], row["Metadata_Site"]
     chunk = plate / "plate.zarr" / well[0] / well[1:] / str(site) / "labels/cells/0/c/0/0"
     chunk.write_bytes(chunk.read_bytes()[:50])
-    lines = finished.platewise("verify", "--configfile", finished.config)
+    lines = finished.platewise("verify", finished.config)
     assert lines[-1].startswith("1 damaged block")
     assert not manifest.exists()
     before = commits(finished.results)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -31,6 +32,11 @@ class Campaign:
     config: CampaignConfig
     plates: dict[str, Plate]
     plate_names: list[str]
+
+    @property
+    def folder(self) -> Path:
+        """Where all results of the campaign lie."""
+        return Path(self.config.results) / self.config.campaign
 
     @property
     def from_images(self) -> bool:

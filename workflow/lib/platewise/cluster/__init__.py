@@ -1,0 +1,1 @@
+"""What SLURM says: jobs in the queue, jobs that ended, partitions; and the checks and reports made from it."""

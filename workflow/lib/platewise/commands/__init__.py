@@ -1,0 +1,1 @@
+"""The commands of `platewise`, one module each: what is not a rule of the workflow."""
