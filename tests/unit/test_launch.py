@@ -1,142 +1,166 @@
-"""What a killed run leaves is cleared away, and never while something lives."""
+"""Nothing is cleared away while something lives; SLURM jobs of an earlier run are refused, waited for or cancelled."""
 
+import json
+import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
-import psutil
 import pytest
 
 from platewise import launch
+from platewise.cluster.queue import QueuedJob
+from platewise.launch import EarlierJobs
 
-SLEEPER = "import time\nwhile True: time.sleep(0.1)\n"
+RUN = "4ffd9912-5052-4632-8a22-5a5372d68b56"
+JOB = QueuedJob("17", RUN, "RUNNING", 60, "c1", "segment_block", "P1_A01")
 
 
 @pytest.fixture
-def start(tmp_path):
-    """Start a Python process in the folder from a file below it, and end it afterwards."""
-    processes = []
+def queue(monkeypatch):
+    """A queue that answers from a list of answers, the last one for ever; what is cancelled is remembered."""
 
-    def go(path, code=SLEEPER):
-        script = tmp_path / path
-        script.parent.mkdir(parents=True, exist_ok=True)
-        script.write_text(code)
-        processes.append(subprocess.Popen([sys.executable, str(script)], cwd=tmp_path))
+    class Queue:
+        answers, cancelled = [[]], []
+
+    def answer(_folder):
+        return Queue.answers.pop(0) if len(Queue.answers) > 1 else Queue.answers[0]
+
+    Queue.answers, Queue.cancelled = [[]], []
+    monkeypatch.setattr(launch, "queued_jobs", answer)
+    monkeypatch.setattr(launch, "cancel", Queue.cancelled.extend)
+    monkeypatch.setattr(launch, "_POLL_S", 0)
+    return Queue
+
+
+@pytest.fixture
+def started(monkeypatch, queue):
+    """What would have been started."""
+    commands = []
+    monkeypatch.setattr(launch, "_start", lambda command: commands.append(command) or 0)
+    return commands
+
+
+def make_lock(folder):
+    lock = folder / ".snakemake" / "locks" / "0.input.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("x")
+    return lock
+
+
+def test_nothing_starts_while_snakemake_works(tmp_path, started):
+    script = tmp_path / "snakemake"
+    script.write_text("import time\ntime.sleep(60)\n")
+    with subprocess.Popen([sys.executable, str(script)], cwd=tmp_path) as running:
         time.sleep(0.3)
-        return processes[-1]
-
-    yield go
-    for process in processes:
-        process.kill()
-        process.wait()
+        with pytest.raises(launch.RunningError, match=f"process {running.pid}"):
+            launch.run(["--cores", "1"], tmp_path)
+        running.kill()
+    assert started == []
 
 
-def test_orphans_of_a_killed_run_are_ended(start, tmp_path):
-    job = start(".snakemake/scripts/tmp1.segment_block.py")
-    bystander = start("mine.py")
-    assert launch.end_orphans(tmp_path) == [job.pid]
-    assert not psutil.pid_exists(job.pid)
-    assert psutil.pid_exists(bystander.pid)
-
-
-def test_an_orphan_that_ignores_the_signal_is_killed(start, tmp_path, monkeypatch):
-    monkeypatch.setattr(launch, "_GRACE_S", 1)
-    stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SLEEPER
-    job = start(".snakemake/scripts/tmp2.segment_block.py", stubborn)
-    launch.end_orphans(tmp_path)
-    assert not psutil.pid_exists(job.pid)
-
-
-def test_jobs_of_another_folder_are_left_alone(start, tmp_path):
-    start(".snakemake/scripts/tmp1.segment_block.py")
-    other = tmp_path / "other"
-    other.mkdir()
-    assert launch.end_orphans(other) == []
-
-
-def test_nothing_starts_while_snakemake_works(start, tmp_path):
-    running = start("snakemake")
-    with pytest.raises(launch.RunningError, match=f"process {running.pid}"):
-        launch.run(["--cores", "1"], tmp_path)
-
-
-def test_a_dry_run_touches_nothing(start, tmp_path, monkeypatch):
-    job = start(".snakemake/scripts/tmp1.segment_block.py")
-    started = []
-    monkeypatch.setattr(launch.subprocess, "Popen", lambda command: started.append(command) or FakeProcess())
+def test_a_dry_run_touches_nothing(tmp_path, started, queue):
+    locks = make_lock(tmp_path)
+    queue.answers = [[JOB]]
     assert launch.run(["--dry-run"], tmp_path) == 0
-    assert psutil.pid_exists(job.pid)
+    assert len(started) == 1
+    assert locks.exists()
+    assert not (tmp_path / ".snakemake" / "platewise-run.json").exists()
+
+
+def test_jobs_in_the_queue_are_refused(tmp_path, started, queue):
+    queue.answers = [[JOB]]
+    lock = make_lock(tmp_path)
+    with pytest.raises(launch.RunningError, match=f"1 job.*{RUN}.*--earlier-jobs wait.*scancel --me --name={RUN}"):
+        launch.run([], tmp_path)
+    assert started == []
+    assert lock.exists(), "unlocked while jobs live"
+
+
+def test_jobs_in_the_queue_are_waited_for(tmp_path, started, queue):
+    queue.answers = [[JOB, JOB], [JOB], []]
+    lock = make_lock(tmp_path)
+    assert launch.run([], tmp_path, EarlierJobs.WAIT) == 0
+    assert queue.cancelled == []
+    assert len(started) == 1
+    assert not lock.exists()
+
+
+def test_jobs_in_the_queue_are_cancelled(tmp_path, started, queue):
+    queue.answers = [[JOB], [JOB], []]
+    assert launch.run([], tmp_path, EarlierJobs.CANCEL) == 0
+    assert queue.cancelled == [JOB]
     assert len(started) == 1
 
 
-class FakeProcess:
-    def __enter__(self):
-        return self
+@pytest.mark.parametrize(("answer", "goes_on"), [("w", True), ("Cancel", True), ("q", False), ("", False)])
+def test_on_a_terminal_it_asks(tmp_path, started, queue, monkeypatch, answer, goes_on):
+    queue.answers = [[JOB], []]
+    monkeypatch.setattr(launch.sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: answer if RUN in question else "?")
+    if goes_on:
+        assert launch.run([], tmp_path) == 0
+    else:
+        with pytest.raises(launch.RunningError):
+            launch.run([], tmp_path)
+    assert queue.cancelled == ([JOB] if answer == "Cancel" else [])
 
-    def __exit__(self, *_):
-        return False
 
-    def wait(self):
-        return 0
+def test_a_run_on_another_machine_is_refused(tmp_path, started):
+    record = tmp_path / ".snakemake" / "platewise-run.json"
+    record.parent.mkdir()
+    record.write_text(json.dumps({"host": "login7", "pid": 4, "started": "2026-11-20 18:00:00"}))
+    with pytest.raises(launch.RunningError, match=r"login7 \(process 4.*rm .*platewise-run.json"):
+        launch.run([], tmp_path)
+    assert started == []
 
 
-def test_the_folder_is_snakemakes(start, tmp_path):
-    start("elsewhere/snakemake")
+@pytest.mark.parametrize("left", ["{", "[]", None])
+def test_the_record_of_a_run_that_was_killed_here_is_no_obstacle(tmp_path, started, left):
+    record = tmp_path / ".snakemake" / "platewise-run.json"
+    record.parent.mkdir()
+    record.write_text(left or json.dumps({"host": socket.gethostname(), "pid": 4, "started": "x"}))
+    assert launch.run([], tmp_path) == 0
+    assert not record.exists()
+
+
+def test_a_run_is_recorded_while_it_lasts(tmp_path, queue, monkeypatch):
+    seen = []
+    record = tmp_path / ".snakemake" / "platewise-run.json"
+    monkeypatch.setattr(launch, "_start", lambda _: seen.append(json.loads(record.read_text())) or 3)
+    assert launch.run([], tmp_path) == 3
+    assert seen[0]["host"] == socket.gethostname()
+    assert seen[0]["pid"] == os.getpid()
+    assert not record.exists()
+
+
+def test_a_signal_to_end_is_handed_on():
+    code = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\ntime.sleep(60)"
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    assert launch._start([sys.executable, "-c", code]) == 7
+
+
+def test_the_folder_is_snakemakes(tmp_path):
     assert launch._folder(["--directory", "elsewhere"], tmp_path) == tmp_path / "elsewhere"
     assert launch._folder(["--directory=elsewhere"], tmp_path) == tmp_path / "elsewhere"
     assert launch._folder(["-n"], tmp_path) == tmp_path
 
 
-def test_who_looks_at_a_job_is_left_alone(start, tmp_path):
-    script = tmp_path / ".snakemake" / "scripts" / "x.py"
-    script.parent.mkdir(parents=True)
-    script.write_text("")
-    reader = subprocess.Popen(["tail", "-f", str(script)], cwd=tmp_path)
-    try:
-        time.sleep(0.2)
-        assert launch.end_orphans(tmp_path) == []
-    finally:
-        reader.kill()
-        reader.wait()
-
-
-def test_a_job_whose_runner_lives_is_no_orphan(start, tmp_path):
-    script = tmp_path / ".snakemake" / "scripts" / "tmp3.py"
-    script.parent.mkdir(parents=True)
-    script.write_text(SLEEPER)
-    code = f"import subprocess, sys\nsubprocess.run([sys.executable, {str(script)!r}])\n"
-    start("runner.py", code)
-    with pytest.raises(launch.RunningError, match="already works"):
-        launch.refuse_if_running(tmp_path)
-    for process in launch._processes_in(tmp_path):
-        process.kill()
-
-
-def test_jobs_in_the_queue_are_waited_for(tmp_path, monkeypatch):
-    answer = f"17 {tmp_path}\n18 /elsewhere\n"
-    monkeypatch.setattr(launch.shutil, "which", lambda _: "/usr/bin/squeue")
-    monkeypatch.setattr(
-        launch.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, stdout=answer, stderr="")
-    )
-    with pytest.raises(launch.RunningError, match=r"scancel 17$"):
-        launch.refuse_if_running(tmp_path)
-
-
-def test_anothers_lock_is_not_ours_to_remove(tmp_path, monkeypatch):
-    locks = tmp_path / ".snakemake" / "locks"
-    locks.mkdir(parents=True)
-    (locks / "0.input.lock").write_text("x")
+def test_anothers_lock_is_not_ours_to_remove(tmp_path, monkeypatch, started):
+    make_lock(tmp_path)
     monkeypatch.setattr(launch.os, "getuid", lambda: 12345)
     with pytest.raises(launch.RunningError, match="another user"):
-        launch.refuse_if_running(tmp_path)
+        launch.run([], tmp_path)
+    assert started == []
 
 
 def test_locks_are_removed(tmp_path):
-    locks = tmp_path / ".snakemake" / "locks"
-    locks.mkdir(parents=True)
-    (locks / "0.input.lock").write_text("x")
+    lock = make_lock(tmp_path)
     launch.unlock(tmp_path)
-    assert list(locks.iterdir()) == []
+    assert not lock.exists()
 
 
 @pytest.mark.parametrize(
