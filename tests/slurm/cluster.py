@@ -3,7 +3,7 @@
 Everything lies in one folder and on ports of its own, so that a cluster that the machine may belong to is not touched:
 slurmdbd on a MariaDB without network, slurmctld, four slurmd; munge is the machine's. No systemd, no cgroups.
 
-    python tests/slurm/cluster.py up FOLDER      # starts what does not run, prints the line that selects the cluster
+    python tests/slurm/cluster.py up FOLDER      # starts what does not run, prints the line that selects it
     python tests/slurm/cluster.py down FOLDER
 """
 
@@ -104,7 +104,11 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self.environment = {"SLURM_CONF": str(self.folder / "etc" / "slurm.conf")}
+        programs = os.environ["PATH"].removeprefix(f"{self.folder / 'bin'}:")
+        self.environment = {
+            "SLURM_CONF": str(self.folder / "etc" / "slurm.conf"),
+            "PATH": f"{self.folder / 'bin'}:{programs}",
+        }
 
     def up(self) -> None:
         """Start what does not run, and wait until every node is idle."""
@@ -113,7 +117,7 @@ class Cluster:
             raise ClusterError(f"not installed: {', '.join(missing)}. Hint: apt-get install {' '.join(PACKAGES)}")
         if os.getuid() != 0:
             raise ClusterError("slurmd needs root to start jobs. Hint: run the tests as root, in a container.")
-        for name in ("etc", "run", "log", "spool", "state", "gpus"):
+        for name in ("bin", "etc", "run", "log", "spool", "state", "gpus"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._configure()
         self._start_munge()
@@ -184,6 +188,10 @@ class Cluster:
 
         self._wait(idle, "all nodes to be idle")
 
+    def state(self, node: str) -> str:
+        """Return SLURM's word for the state of a node."""
+        return self._ask("sinfo", "-h", "-N", "-n", node, "-o", "%t").strip()
+
     def jobs(self, *options: str) -> list[str]:
         """Return the numbers of the jobs in the queue that ``squeue`` selects by ``options``."""
         return self._ask("squeue", "--noheader", "--format=%i", *options).split()
@@ -223,6 +231,10 @@ class Cluster:
             "cpu_nodes": ",".join(CPU_NODES),
             "gpu_nodes": ",".join(GPU_NODES),
         }
+        # The executor takes SLURM_CONF out of the environment before it calls srun.
+        srun = self.folder / "bin" / "srun"
+        srun.write_text(f'#!/bin/sh\nSLURM_CONF={self.folder}/etc/slurm.conf exec /usr/bin/srun "$@"\n')
+        srun.chmod(0o755)
         etc = self.folder / "etc"
         (etc / "slurm.conf").write_text(SLURM_CONF.format(**values))
         (etc / "gres.conf").write_text("\n".join(gpus) + "\n")
@@ -321,7 +333,7 @@ def main() -> None:
         cluster.down()
         return
     cluster.up()
-    print(f"export SLURM_CONF={cluster.environment['SLURM_CONF']}")
+    print(f"export SLURM_CONF={cluster.environment['SLURM_CONF']} PATH={cluster.folder}/bin:$PATH")
 
 
 if __name__ == "__main__":

@@ -23,12 +23,13 @@ class Project:
     def command(self, *arguments, launcher=("-m", "platewise.cli", "run")):
         return [sys.executable, *launcher, "--snakefile", str(ROOT / "Snakefile"), *arguments]
 
-    def start(self, *arguments, **options):
+    def start(self, *arguments, launcher=("-m", "platewise.cli", "run"), **options):
         """Start a run in the background, its output in run.log."""
         log = (self.folder / "run.log").open("w")
         return subprocess.Popen(
-            self.command(*arguments),
+            self.command(*arguments, launcher=launcher),
             cwd=self.folder,
+            stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment(),
@@ -40,6 +41,7 @@ class Project:
         done = subprocess.run(
             self.command(*arguments, launcher=launcher),
             cwd=self.folder,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             env=environment(),

@@ -1,0 +1,297 @@
+"""Faults, injected for real: after each, the campaign is completed and its tables are those of an undisturbed run.
+
+The README's table of faults is made from the marks of these tests: what happened, what then goes on by itself, and what
+the user does where it does not.
+"""
+
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+from campaign import PLATE
+
+ITSELF = "goes on by itself"
+AGAIN = "the same command again"
+
+
+def fault(what, then, do=""):
+    """Mark a test with its row of the table of faults."""
+    return pytest.mark.fault(what=what, then=then, do=do)
+
+
+def strike(project, *arguments, rule="segment_block", commits=1):
+    """Start a run of the blocks and stop the process of one job; return the run, the process and what is committed."""
+    project.forget_blocks()
+    run = project.start_on_slurm(*arguments, *project.targets(), start_new_session=True)
+    process = project.freeze(rule, commits)
+    return run, process, project.commits()
+
+
+def finish(project, undisturbed, before, run=None):
+    """Wait for the run, complete the campaign, and hold everything against the undisturbed one."""
+    if run is not None:
+        assert run.wait() == 0, project.log()
+    assert before.items() <= project.commits().items(), "a committed field was computed again"
+    project.run_here()
+    assert before.items() <= project.commits().items()
+    project.assert_equals(undisturbed)
+
+
+def block_of(process):
+    """SLURM's comment names the wildcards; the process knows its job."""
+    job = process.environ()["SLURM_JOB_ID"]
+    comment = subprocess.run(["squeue", "-h", "-j", job, "-o", "%k"], capture_output=True, text=True, check=True).stdout
+    return job, comment.strip().partition("_wildcards_")[2]
+
+
+def kill_snakemake(run):
+    """SIGKILL for the launcher and the Snakemake below it, at once; their SLURM jobs live on."""
+    family = [*psutil.Process(run.pid).children(recursive=True), psutil.Process(run.pid)]
+    for process in family:
+        process.send_signal(signal.SIGKILL)
+    run.wait()
+
+
+def assert_only_one_ran_again(project, struck, states):
+    ran = project.ran("segment_block")
+    assert ran.pop(struck) == states
+    assert list(ran.values()) == [["COMPLETED"]], "the other block was disturbed"
+
+
+@fault("`scancel` of a running job", ITSELF)
+def test_a_job_is_cancelled(copy, undisturbed):
+    project = copy()
+    run, process, before = strike(project)
+    job, block = block_of(process)
+    subprocess.run(["scancel", job], check=True)
+    finish(project, undisturbed, before, run)
+    assert_only_one_ran_again(project, block, ["CANCELLED", "COMPLETED"])
+
+
+@fault("`kill -9` of a job's process", ITSELF)
+def test_a_jobs_process_is_killed(copy, undisturbed):
+    project = copy()
+    run, process, before = strike(project)
+    _, block = block_of(process)
+    process.kill()
+    finish(project, undisturbed, before, run)
+    assert_only_one_ran_again(project, block, ["FAILED", "COMPLETED"])
+
+
+@fault("a node dies with jobs on it (`kill -9` of its slurmd), its processes go on writing", ITSELF)
+def test_a_node_is_lost(copy, undisturbed, cluster):
+    project = copy()
+    run, process, before = strike(project)
+    _, block = block_of(process)
+    node = process.environ()["SLURMD_NODENAME"]
+    cluster.kill(f"slurmd.{node}")
+    project.wait(lambda: cluster.state(node).startswith("down"), "the node to be given up")
+    # What was given up for dead writes on, beside the job that takes its place.
+    process.send_signal(signal.SIGCONT)
+    finish(project, undisturbed, before, run)
+    assert_only_one_ran_again(project, block, ["NODE_FAIL", "COMPLETED"])
+
+
+@fault("slurmctld is away for 30 s (`kill -9`, then started again)", ITSELF)
+def test_the_controller_is_lost_for_a_while(copy, undisturbed, cluster):
+    project = copy()
+    run, process, before = strike(project)
+    cluster.kill("slurmctld")
+    process.send_signal(signal.SIGCONT)
+    time.sleep(30)
+    cluster.start("slurmctld")
+    finish(project, undisturbed, before, run)
+
+
+@fault("`kill -9` of Snakemake; its jobs still run", "refuses to start a second time", "`--earlier-jobs wait`")
+def test_snakemake_is_killed_and_its_jobs_are_waited_for(copy, undisturbed):
+    project = copy()
+    run, process, before = strike(project)
+    _, block = block_of(process)
+    kill_snakemake(run)
+    refused = project.run_on_slurm(*project.targets(), fails=True)
+    assert "--earlier-jobs wait" in refused
+    assert list(project.folder.glob(".snakemake/locks/*")), "unlocked while jobs of the earlier run live"
+    process.send_signal(signal.SIGCONT)
+    project.run_on_slurm(*project.targets(), "--earlier-jobs", "wait")
+    assert set(project.ran("segment_block")[block]) == {"COMPLETED"}, "the earlier job was not left to finish"
+    finish(project, undisturbed, before)
+
+
+@fault("`kill -9` of Snakemake; its jobs are not wanted", "refuses to start a second time", "`--earlier-jobs cancel`")
+def test_snakemake_is_killed_and_its_jobs_are_cancelled(copy, undisturbed):
+    project = copy()
+    run, process, before = strike(project)
+    _, block = block_of(process)
+    kill_snakemake(run)
+    project.run_on_slurm(*project.targets(), "--earlier-jobs", "cancel")
+    assert project.ran("segment_block")[block] == ["CANCELLED", "COMPLETED"]
+    finish(project, undisturbed, before)
+
+
+@fault("`kill -9` of Snakemake; its jobs have ended since", "waits to be started", AGAIN)
+def test_snakemake_is_killed_and_its_jobs_end(copy, undisturbed):
+    project = copy()
+    run, process, before = strike(project)
+    kill_snakemake(run)
+    process.send_signal(signal.SIGCONT)
+    project.wait(lambda: not project.queued(), "the jobs to end")
+    committed = project.commits()
+    project.run_on_slurm(*project.targets())
+    finish(project, undisturbed, before | committed)
+
+
+@fault(
+    "`kill -9` of Snakemake, then plain `snakemake --unlock` and `snakemake` while its jobs still run",
+    "two jobs write the same fields; each field is committed once",
+)
+def test_two_jobs_write_the_same_fields(copy, undisturbed):
+    project = copy()
+    run, old, before = strike(project)
+    _, block = block_of(old)
+    kill_snakemake(run)
+    plain = ("-m", "snakemake")
+    project.run_on_slurm("--unlock", launcher=plain)
+    again = project.start_on_slurm(*project.targets(), launcher=plain)
+    new = project.freeze("segment_block", commits=len(before) + 1)
+    old.send_signal(signal.SIGCONT)
+    new.send_signal(signal.SIGCONT)
+    finish(project, undisturbed, before, again)
+    assert project.ran("segment_block")[block] == ["COMPLETED", "COMPLETED"]
+
+
+@fault("a job runs over its time limit", f"{ITSELF}: the next try asks for more")
+def test_a_job_takes_too_long(copy, undisturbed):
+    project = copy()
+    run, process, before = strike(project, "--set-resources", "segment_block:runtime=1 * attempt")
+    _, block = block_of(process)
+    finish(project, undisturbed, before, run)
+    assert_only_one_ran_again(project, block, ["TIMEOUT", "COMPLETED"])
+    minutes = {limit for rule, limit in project.limits("segment_block") if rule == block}
+    assert minutes == {"00:01:00", "00:02:00"}
+
+
+@fault("a job needs more memory than it asked for", f"{ITSELF}: the next try asks for more")
+def test_a_job_runs_out_of_memory(copy, undisturbed):
+    project = copy()
+    project.forget_cells()
+    before = project.commits()
+    # The cluster lets a process address four times what its job asked for; 200 MB are too little for the first try.
+    run = project.start_on_slurm("--set-resources", "measure_block:mem_mb=200 * attempt**3", *project.targets())
+    finish(project, undisturbed, before, run)
+    for states in project.ran("measure_block").values():
+        assert states[-1] == "COMPLETED"
+        assert len(states) > 1
+        assert set(states[:-1]) <= {"FAILED", "OUT_OF_MEMORY"}
+    logs = "".join(path.read_text() for path in project.folder.glob("slurm_logs/rule_measure_block/**/*.log"))
+    assert re.search(r"MemoryError|[Cc]annot allocate memory|can't start new thread|failed to map", logs), logs[-3000:]
+
+
+@fault("the disk is full", "the jobs fail and say so; what was committed stays", f"make room, then {AGAIN}")
+def test_the_disk_is_full(copy, undisturbed):
+    project = copy()
+    project.forget_blocks()
+    used = sum(-(-path.stat().st_size // 4096) * 4 + 4 for path in project.folder.glob("results/**/*"))
+    aside = project.folder.with_name("aside")
+    (project.folder / "results").rename(aside)
+    (project.folder / "results").mkdir()
+    mount("-t", "tmpfs", "-o", f"size={used + 250}k", "tmpfs", project.folder / "results")
+    shutil.copytree(aside, project.folder / "results", dirs_exist_ok=True)
+    text = project.run_on_slurm("--retries", "0", *project.targets(), fails=True) + project.log()
+    assert "No space left on device" in text
+    before = project.commits()
+    assert 0 < len(before) < 12, "the disk was to become full half way"
+    mount("-o", "remount,size=1g", project.folder / "results")
+    project.run_on_slurm(*project.targets())
+    finish(project, undisturbed, before)
+
+
+@fault("the results folder turns read-only", "the jobs fail and say so; what was committed stays", AGAIN)
+def test_the_results_turn_read_only(copy, undisturbed):
+    project = copy()
+    run, process, before = strike(project, "--retries", "0")
+    results = project.folder / "results"
+    # A mount over the folder: open files stay writable, as when a server goes over to its last good state.
+    mount("--bind", results, results)
+    mount("-o", "remount,ro,bind", results)
+    with pytest.raises(OSError, match="Read-only"):
+        (results / "probe").touch()
+    process.send_signal(signal.SIGCONT)
+    assert run.wait() != 0
+    assert "Read-only file system" in project.log()
+    subprocess.run(["umount", results], check=True)
+    project.run_on_slurm(*project.targets())
+    finish(project, undisturbed, before)
+
+
+def damage_chunk(project, field):
+    chunk = field / "labels/cells/0/c/0/0"
+    data = bytearray(chunk.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    chunk.write_bytes(data)
+
+
+def delete_label(project, field):
+    shutil.rmtree(field / "labels" / "nuclei" / "0")
+
+
+def cut_manifest(project, field):
+    manifest = project.plate / "fields" / f"{project.blocks[0]}.parquet"
+    manifest.write_bytes(manifest.read_bytes()[: manifest.stat().st_size // 2])
+
+
+VERIFY = "`platewise verify CONFIG`, then the same command again"
+FOUND = "found by the next stage, never used"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(damage_chunk, marks=fault("a committed field is corrupt on disk", FOUND, VERIFY)),
+        pytest.param(delete_label, marks=fault("a label array is deleted", FOUND, VERIFY)),
+        pytest.param(cut_manifest, marks=fault("a manifest is cut in half", FOUND, VERIFY)),
+    ],
+    ids=lambda damage: damage.__name__,
+)
+def test_what_was_written_is_damaged(copy, undisturbed, damage):
+    project = copy()
+    project.forget_cells()
+    block = project.blocks[0]
+    field = project.plate / "plate.zarr" / block[0] / block[1:3] / "1"
+    before = project.commits()
+    damage(project, field)
+    text = project.run_on_slurm("--retries", "0", *project.targets(), fails=True) + project.log()
+    assert "Hint:" in text
+    assert not (project.plate / "cells" / f"{block}.parquet").exists()
+    assert (project.plate / "cells" / f"{project.blocks[1]}.parquet").exists(), "the other block was held up"
+    project.platewise("verify", project.config)
+    project.run_on_slurm(*project.targets())
+    damaged = set() if damage is cut_manifest else {str(field.relative_to(project.plate))}
+    assert {name for name, commit in project.commits().items() if before[name] != commit} == damaged
+    finish(project, undisturbed, project.commits())
+
+
+@fault(
+    "a GPU job lands on a node where no GPU can be seen",
+    "the job fails and says so; it never falls back to the CPU",
+    f"mend or `--slurm-exclude-failed-nodes` the node, then {AGAIN}",
+)
+def test_a_gpu_job_finds_no_gpu(copy, undisturbed):
+    project = copy()
+    shutil.rmtree(project.plate / "embeddings")
+    shutil.rmtree(project.results / "logs")
+    tables = [f"results/faults/plates/{PLATE}/embeddings/deep/{block}.parquet" for block in project.blocks]
+    # The test cluster's GPUs are none: with any device but `cpu`, torch must look for one and find nothing.
+    text = project.run_on_slurm("--retries", "0", "--config", "device=auto", "--", *tables, fails=True) + project.log()
+    assert "DeviceError: device: this job was allotted a GPU" in text
+    assert not list((project.plate / "embeddings").rglob("*.parquet"))
+    project.run_on_slurm(*tables)
+    finish(project, undisturbed, project.commits())
+
+
+def mount(*arguments):
+    subprocess.run(["mount", *map(str, arguments)], check=True)
