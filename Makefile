@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # For what runs outside of jobs; in a job, Snakemake gives the rule's number of threads.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo demo-large jump bbbc021 test test-unit lint format config-reference lock bench-plan bench-demo bench-measure clean
+.PHONY: help setup demo demo-large jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -48,11 +48,18 @@ bbbc021: setup ## Run the real BBBC021 well profiles in PLATEWISE_DATA and print
 	@echo "The report is at $(abspath results/bbbc021/report/index.html)"
 	@platewise scores config/bbbc021/config.yaml
 
-test: setup ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests
+test: setup ## Run all tests that need no cluster
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/slurm tests
 
 test-unit: setup ## Run the quick tests only
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit
+
+# As root: the tests bring up a SLURM of their own, with Debian's packages (tests/slurm/install.sh).
+test-slurm: setup ## Run the tests on a real SLURM, but for the costliest faults
+	$(BIN)/python -m pytest -m "not costly" tests/slurm
+
+test-faults: setup ## Run all tests on a real SLURM, and date the README's table of faults
+	$(BIN)/python -m pytest --write-faults tests/slurm
 
 lint: setup ## Check the code's form: ruff, snakefmt, snakemake --lint
 	ruff check .
@@ -73,6 +80,12 @@ lock: ## Make envs/lock.txt and the conda files anew from envs/requirements.in
 
 bench-plan: setup ## Measure planning: 25 plates x 384 wells x 9 fields
 	$(BIN)/python benchmarks/bench_plan.py
+
+bench-noop: setup ## Measure planning the same campaign when everything is done
+	$(BIN)/python benchmarks/bench_plan.py --finished
+
+bench-start: setup ## Measure what a SLURM job of that campaign costs before its first image is read
+	$(BIN)/python benchmarks/bench_start.py
 
 bench-demo: setup ## Hold a finished demo against the budget of each stage
 	$(BIN)/python benchmarks/bench_demo.py

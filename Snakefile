@@ -16,6 +16,11 @@ if not workflow.configfiles:
 include: "workflow/rules/common.smk"
 
 
+if CAMPAIGN.config.container:
+
+    container: CAMPAIGN.config.container
+
+
 if CAMPAIGN.from_images:
 
     include: "workflow/rules/images.smk"
@@ -39,4 +44,4 @@ localrules:
 rule all:
     default_target: True
     input:
-        get_final_output(),
+        get_final_output,

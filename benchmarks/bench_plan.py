@@ -1,63 +1,29 @@
-"""CPU and memory of planning a campaign: a dry run over sheets, without one image.
+"""CPU and memory of planning a campaign, new or finished: over sheets and empty files, without one image.
 
-    python benchmarks/bench_plan.py                     # 25 plates x 384 wells x 9 fields
-    python benchmarks/bench_plan.py --plates 290        # a million fields
+    python benchmarks/bench_plan.py                           # 25 plates x 384 wells x 9 fields, nothing done yet
+    python benchmarks/bench_plan.py --finished                # the same with everything done: a dry run and a run
+    python benchmarks/bench_plan.py --plates 290              # a million fields
+    python benchmarks/bench_plan.py --plates 290 --wells-per-block 48
 
 Prints one figure a line: name, value, unit.
 """
 
 import argparse
-import os
-import re
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-
-CONFIG = """\
-campaign: bench
-results: {folder}/results
-plates: {folder}/plates.tsv
-plate_format: 384
-metadata: {{ key: compound, negcon: [DMSO] }}
-images:
-  channels: {{ DNA: ch5, ER: ch4, RNA: ch3, AGP: ch2, Mito: ch1 }}
-blocks: {{ wells_per_block: {wells_per_block} }}
-embeddings:
-  deep: {{ kind: weak, train_plates: [P001], validation_plates: [P002] }}
-"""
+from campaigns import Run, dry_run, finish_campaign, measure, snakemake, write_campaign
 
 
-def write_campaign(folder: Path, plates: int, fields: int, wells_per_block: int) -> Path:
-    """Write sheets of full 384-well plates, 16 controls each, and return the config."""
-    letters = "ABCDEFGHIJKLMNOP"
-    wells = [f"{row}{column:02d}" for row in letters for column in range(1, 25)]
-    rows = [f"{well}\t{'DMSO' if i % 24 == 0 else f'C{i:03d}'}" for i, well in enumerate(wells)]
-    (folder / "map.txt").write_text("well_position\tcompound\n" + "\n".join(rows) + "\n")
-    (folder / "images").mkdir()
-    sheet = ["plate\tbatch\treader\timages\tplatemap\tfields_per_well"]
-    for number in range(1, plates + 1):
-        sheet.append(f"P{number:03d}\tb{number % 5}\tphenix\t{folder}/images\t{folder}/map.txt\t{fields}")
-    (folder / "plates.tsv").write_text("\n".join(sheet) + "\n")
-    path = folder / "config.yaml"
-    path.write_text(CONFIG.format(folder=folder, wells_per_block=wells_per_block))
-    return path
+def show(name: str, run: Run) -> None:
+    print(f"{name}_jobs {run.jobs} jobs")
+    print(f"{name}_cpu {run.cpu:.1f} s")
+    print(f"{name}_memory {run.memory:.0f} MB", flush=True)
 
 
-def dry_run(config: Path, folder: Path) -> tuple[float, float, int]:
-    """Return CPU seconds, peak memory (MB) and the number of jobs of a dry run in ``folder``."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    command += ["--configfile", str(config), "--cores", "1", "--dry-run", "--quiet", "rules", "reason", "host"]
-    with (folder / "out.txt").open("w") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT)
-        _, status, usage = os.wait4(process.pid, 0)
-    text = (folder / "out.txt").read_text()
-    if status != 0:
-        sys.exit(f"the dry run failed:\n{text[-3000:]}")
-    jobs = int(re.search(r"^total\s+(\d+)", text, re.MULTILINE)[1])
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, jobs
+def largest_folder(root: Path) -> tuple[int, str]:
+    """Return the number of entries of the fullest folder, and its path below ``root``."""
+    return max((len(list(folder.iterdir())), str(folder.relative_to(root))) for folder in [root, *root.rglob("*/")])
 
 
 def main() -> None:
@@ -65,15 +31,21 @@ def main() -> None:
     parser.add_argument("--plates", type=int, default=25)
     parser.add_argument("--fields", type=int, default=9)
     parser.add_argument("--wells-per-block", type=int, default=16)
+    parser.add_argument("--finished", action="store_true", help="plan a campaign whose jobs are all done")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         config = write_campaign(folder, options.plates, options.fields, options.wells_per_block)
-        cpu, memory, jobs = dry_run(config, folder)
-    print(f"plan_fields {options.plates * 384 * options.fields} fields")
-    print(f"plan_jobs {jobs} jobs")
-    print(f"plan_cpu {cpu:.1f} s")
-    print(f"plan_memory {memory:.0f} MB")
+        print(f"plan_fields {options.plates * 384 * options.fields} fields")
+        if not options.finished:
+            show("plan", dry_run(config))
+            return
+        finish_campaign(config)
+        records = sum(path.is_file() for path in (folder / ".snakemake" / "metadata").rglob("*"))
+        print(f"records {records} files")
+        print("largest_folder {} entries ({})".format(*largest_folder(folder)), flush=True)
+        show("dry", dry_run(config))
+        show("noop", measure(snakemake(config, "--quiet", "rules", "reason", "host"), folder))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,39 @@
 import os
 import shutil
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from campaign import SlurmProject
 from cluster import Cluster
+from faults import README, write_table
+
+_dates = pytest.StashKey[dict]()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--write-faults", action="store_true", help="date the README's table of faults with this run")
+
+
+def pytest_configure(config):
+    config.stash[_dates] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if call.when == "call" and report.passed:
+        for mark in item.iter_markers("fault"):
+            item.config.stash[_dates][mark.args[0]] = time.strftime("%Y-%m-%d")
+    return report
+
+
+def pytest_sessionfinish(session):
+    if session.config.getoption("--write-faults", default=False):
+        README.write_text(write_table(README.read_text(), session.config.stash[_dates]))
+
 
 DESIGN = {"fields_per_well": 3, "field_size": 320}
 

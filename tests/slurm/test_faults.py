@@ -1,9 +1,9 @@
 """Faults, injected for real: after each, the campaign is completed and its tables are those of an undisturbed run.
 
-The README's table of faults is made from the marks of these tests: what happened, what then goes on by itself, and what
-the user does where it does not.
+The README's table of faults (`faults.py`) is dated by these tests.
 """
 
+import os
 import re
 import shutil
 import signal
@@ -13,14 +13,13 @@ import time
 import psutil
 import pytest
 from campaign import PLATE
-
-ITSELF = "goes on by itself"
-AGAIN = "the same command again"
+from faults import FAULTS
 
 
-def fault(what, then, do=""):
-    """Mark a test with its row of the table of faults."""
-    return pytest.mark.fault(what=what, then=then, do=do)
+def fault(key):
+    """Mark a test with the row of the table that it proves."""
+    assert key in FAULTS
+    return pytest.mark.fault(key)
 
 
 def strike(project, *arguments, rule="segment_block", commits=1):
@@ -62,7 +61,7 @@ def assert_only_one_ran_again(project, struck, states):
     assert list(ran.values()) == [["COMPLETED"]], "the other block was disturbed"
 
 
-@fault("`scancel` of a running job", ITSELF)
+@fault("cancelled")
 def test_a_job_is_cancelled(copy, undisturbed):
     project = copy()
     run, process, before = strike(project)
@@ -72,7 +71,7 @@ def test_a_job_is_cancelled(copy, undisturbed):
     assert_only_one_ran_again(project, block, ["CANCELLED", "COMPLETED"])
 
 
-@fault("`kill -9` of a job's process", ITSELF)
+@fault("killed")
 def test_a_jobs_process_is_killed(copy, undisturbed):
     project = copy()
     run, process, before = strike(project)
@@ -82,7 +81,7 @@ def test_a_jobs_process_is_killed(copy, undisturbed):
     assert_only_one_ran_again(project, block, ["FAILED", "COMPLETED"])
 
 
-@fault("a node dies with jobs on it (`kill -9` of its slurmd), its processes go on writing", ITSELF)
+@fault("node")
 def test_a_node_is_lost(copy, undisturbed, cluster):
     project = copy()
     run, process, before = strike(project)
@@ -96,7 +95,7 @@ def test_a_node_is_lost(copy, undisturbed, cluster):
     assert_only_one_ran_again(project, block, ["NODE_FAIL", "COMPLETED"])
 
 
-@fault("slurmctld is away for 30 s (`kill -9`, then started again)", ITSELF)
+@fault("controller")
 def test_the_controller_is_lost_for_a_while(copy, undisturbed, cluster):
     project = copy()
     run, process, before = strike(project)
@@ -107,7 +106,7 @@ def test_the_controller_is_lost_for_a_while(copy, undisturbed, cluster):
     finish(project, undisturbed, before, run)
 
 
-@fault("`kill -9` of Snakemake; its jobs still run", "refuses to start a second time", "`--earlier-jobs wait`")
+@fault("wait")
 def test_snakemake_is_killed_and_its_jobs_are_waited_for(copy, undisturbed):
     project = copy()
     run, process, before = strike(project)
@@ -122,7 +121,7 @@ def test_snakemake_is_killed_and_its_jobs_are_waited_for(copy, undisturbed):
     finish(project, undisturbed, before)
 
 
-@fault("`kill -9` of Snakemake; its jobs are not wanted", "refuses to start a second time", "`--earlier-jobs cancel`")
+@fault("cancel")
 def test_snakemake_is_killed_and_its_jobs_are_cancelled(copy, undisturbed):
     project = copy()
     run, process, before = strike(project)
@@ -133,7 +132,7 @@ def test_snakemake_is_killed_and_its_jobs_are_cancelled(copy, undisturbed):
     finish(project, undisturbed, before)
 
 
-@fault("`kill -9` of Snakemake; its jobs have ended since", "waits to be started", AGAIN)
+@fault("restart")
 def test_snakemake_is_killed_and_its_jobs_end(copy, undisturbed):
     project = copy()
     run, process, before = strike(project)
@@ -145,10 +144,7 @@ def test_snakemake_is_killed_and_its_jobs_end(copy, undisturbed):
     finish(project, undisturbed, before | committed)
 
 
-@fault(
-    "`kill -9` of Snakemake, then plain `snakemake --unlock` and `snakemake` while its jobs still run",
-    "two jobs write the same fields; each field is committed once",
-)
+@fault("two_writers")
 def test_two_jobs_write_the_same_fields(copy, undisturbed):
     project = copy()
     run, old, before = strike(project)
@@ -164,10 +160,10 @@ def test_two_jobs_write_the_same_fields(copy, undisturbed):
     assert project.ran("segment_block")[block] == ["COMPLETED", "COMPLETED"]
 
 
-@fault("a job runs over its time limit", f"{ITSELF}: the next try asks for more")
+@fault("time")
 def test_a_job_takes_too_long(copy, undisturbed):
     project = copy()
-    run, process, before = strike(project, "--set-resources", "segment_block:runtime=1 * attempt")
+    run, process, before = strike(project, "--set-resources", "segment_block:runtime=1 * attempt", "--")
     _, block = block_of(process)
     finish(project, undisturbed, before, run)
     assert_only_one_ran_again(project, block, ["TIMEOUT", "COMPLETED"])
@@ -175,13 +171,13 @@ def test_a_job_takes_too_long(copy, undisturbed):
     assert minutes == {"00:01:00", "00:02:00"}
 
 
-@fault("a job needs more memory than it asked for", f"{ITSELF}: the next try asks for more")
+@fault("memory")
 def test_a_job_runs_out_of_memory(copy, undisturbed):
     project = copy()
     project.forget_cells()
     before = project.commits()
     # The cluster lets a process address four times what its job asked for; 200 MB are too little for the first try.
-    run = project.start_on_slurm("--set-resources", "measure_block:mem_mb=200 * attempt**3", *project.targets())
+    run = project.start_on_slurm("--set-resources", "measure_block:mem_mb=200 * attempt**3", "--", *project.targets())
     finish(project, undisturbed, before, run)
     for states in project.ran("measure_block").values():
         assert states[-1] == "COMPLETED"
@@ -191,26 +187,29 @@ def test_a_job_runs_out_of_memory(copy, undisturbed):
     assert re.search(r"MemoryError|[Cc]annot allocate memory|can't start new thread|failed to map", logs), logs[-3000:]
 
 
-@fault("the disk is full", "the jobs fail and say so; what was committed stays", f"make room, then {AGAIN}")
+@fault("disk_full")
 def test_the_disk_is_full(copy, undisturbed):
     project = copy()
     project.forget_blocks()
-    used = sum(-(-path.stat().st_size // 4096) * 4 + 4 for path in project.folder.glob("results/**/*"))
-    aside = project.folder.with_name("aside")
-    (project.folder / "results").rename(aside)
-    (project.folder / "results").mkdir()
-    mount("-t", "tmpfs", "-o", f"size={used + 250}k", "tmpfs", project.folder / "results")
-    shutil.copytree(aside, project.folder / "results", dirs_exist_ok=True)
+    results, aside = project.folder / "results", project.folder.with_name("aside")
+    results.rename(aside)
+    results.mkdir()
+    mount("-t", "tmpfs", "-o", "size=1g", "tmpfs", results)
+    shutil.copytree(aside, results, dirs_exist_ok=True)
+    disk = os.statvfs(results)
+    used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize
+    # A field's labels take 8 pages of 4 KiB, and there are 12 fields.
+    mount("-o", f"remount,size={used + 5 * 8 * 4096}", results)
     text = project.run_on_slurm("--retries", "0", *project.targets(), fails=True) + project.log()
     assert "No space left on device" in text
     before = project.commits()
     assert 0 < len(before) < 12, "the disk was to become full half way"
-    mount("-o", "remount,size=1g", project.folder / "results")
+    mount("-o", "remount,size=1g", results)
     project.run_on_slurm(*project.targets())
     finish(project, undisturbed, before)
 
 
-@fault("the results folder turns read-only", "the jobs fail and say so; what was committed stays", AGAIN)
+@fault("read_only")
 def test_the_results_turn_read_only(copy, undisturbed):
     project = copy()
     run, process, before = strike(project, "--retries", "0")
@@ -244,16 +243,12 @@ def cut_manifest(project, field):
     manifest.write_bytes(manifest.read_bytes()[: manifest.stat().st_size // 2])
 
 
-VERIFY = "`platewise verify CONFIG`, then the same command again"
-FOUND = "found by the next stage, never used"
-
-
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(damage_chunk, marks=fault("a committed field is corrupt on disk", FOUND, VERIFY)),
-        pytest.param(delete_label, marks=fault("a label array is deleted", FOUND, VERIFY)),
-        pytest.param(cut_manifest, marks=fault("a manifest is cut in half", FOUND, VERIFY)),
+        pytest.param(damage_chunk, marks=fault("corrupt")),
+        pytest.param(delete_label, marks=fault("label_deleted")),
+        pytest.param(cut_manifest, marks=fault("manifest_cut")),
     ],
     ids=lambda damage: damage.__name__,
 )
@@ -275,11 +270,7 @@ def test_what_was_written_is_damaged(copy, undisturbed, damage):
     finish(project, undisturbed, project.commits())
 
 
-@fault(
-    "a GPU job lands on a node where no GPU can be seen",
-    "the job fails and says so; it never falls back to the CPU",
-    f"mend or `--slurm-exclude-failed-nodes` the node, then {AGAIN}",
-)
+@fault("no_gpu")
 def test_a_gpu_job_finds_no_gpu(copy, undisturbed):
     project = copy()
     shutil.rmtree(project.plate / "embeddings")

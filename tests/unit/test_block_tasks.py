@@ -1,5 +1,7 @@
 """The tasks of a block over real files: segment, measure, cut; what is committed is kept, what is bad is left out."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ from platewise.errors import DataError
 from platewise.illumination import run_illumination
 from platewise.inventory import write_inventory
 from platewise.measure.task import measure_block
+from platewise.scratch import job_scratch
 from platewise.segmentation import task
 from platewise.segmentation.task import SegmentSettings, segment_block
 from platewise.store.block import BlockFiles
@@ -72,8 +75,8 @@ def block(tmp_path):
     return files
 
 
-def segment(block, settings=SETTINGS):
-    segment_block(block.inventory, block.illumination, block.store, block.manifest, "P1", settings)
+def segment(block, settings=SETTINGS, scratch=None):
+    segment_block(block.inventory, block.illumination, block.store, block.manifest, "P1", settings, scratch)
     return pd.read_parquet(block.manifest).set_index("Metadata_Well")
 
 
@@ -160,3 +163,29 @@ def test_a_label_that_the_manifest_does_not_list_is_refused_and_found(block, tmp
     verify_blocks([block.manifest], block.store, remove=True)
     assert not block.manifest.exists()
     assert verify_blocks([block.manifest], block.store, remove=True) == []
+
+
+def content(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_through_scratch_every_file_is_the_same(block, tmp_path, caplog):
+    caplog.set_level("INFO")
+    outputs = {}
+    (tmp_path / "node").mkdir()
+    for setting in (None, str(tmp_path / "node")):
+        prepare_store(block.store, "P1", {"A01": [1], "A02": [1], "A03": [1]})
+        out = tmp_path / f"out_{setting is None}"
+        caplog.clear()
+        with job_scratch(setting) as scratch:
+            segment(block, scratch=scratch)
+            measure_block(block, out / "cells.parquet", "P1", CHANNELS, MeasureConfig(), scratch)
+            crop_block(block, out / "crops.zarr", "P1", CHANNELS, CropsConfig(size=32), 0, scratch)
+        assert caplog.text.count("images are copied there ahead") == (0 if setting is None else 3)
+        outputs[setting] = content(out) | content(block.store) | {"manifest": block.manifest.read_bytes()}
+        shutil.rmtree(block.store)
+        block.manifest.unlink()
+    direct, through = outputs.values()
+    assert {"crops.zarr/objects/zarr.json", "cells.parquet", "A/02/1/zarr.json"} <= set(direct)
+    assert direct == through
+    assert not list((tmp_path / "node").iterdir())

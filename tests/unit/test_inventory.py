@@ -10,7 +10,15 @@ import tifffile
 
 from platewise.config.images import PatternReader, PhenixReader
 from platewise.errors import DataError
-from platewise.inventory import INVENTORY_DTYPES, field_status, inventory_plate, write_inventory
+from platewise.inventory import (
+    INVENTORY_DTYPES,
+    check_fields,
+    expected_wells,
+    field_status,
+    inventory_plate,
+    list_plate,
+    write_inventory,
+)
 from platewise.tables import read_provenance, read_table
 
 READER = PhenixReader(kind="phenix")
@@ -308,3 +316,24 @@ def test_a_pattern_reader_serves_the_inventory_as_well(tmp_path):
     reader = PatternReader(kind="pattern", pattern=r"x_(?P<well>[a-p]\d+)_(?P<channel>w\d)\.tif")
     table = inventory_plate(tmp_path, reader, "P1", {"A01": [("A01", None)]}, {"DNA": "w1"})["A01"]
     assert table[["Metadata_Well", "Metadata_Site", "Status"]].to_numpy().tolist() == [["A01", 1, "ok"]]
+
+
+def test_some_fields_are_checked_as_all_of_them_would_be(plate):
+    file_of(plate, "A02", 1, 2).write_bytes(b"cut short")
+    file_of(plate, "A03", 2, 1).unlink()
+    whole = pd.concat(take(plate, max_bad_fields=1).values(), ignore_index=True)
+    listing = list_plate(plate, READER, "P1", BLOCKS, CHANNELS)
+    # Names alone tell what is missing, not what is damaged.
+    assert listing.flawed == [("A03", 2)]
+    assert {block: len(fields) for block, fields in listing.fields.items()} == {"A01-A04": 8, "A05": 2}
+    chosen = [("A02", 1), ("A03", 2), ("A05", 1)]
+    some = check_fields(listing, chosen, threads=2)
+    keys = list(zip(whole["Metadata_Well"], whole["Metadata_Site"], strict=True))
+    pd.testing.assert_frame_equal(some, whole[[key in chosen for key in keys]].reset_index(drop=True))
+
+
+def test_wells_of_a_plan():
+    assert expected_wells({"A01-A02": [("A01", None), ("A02", None)], "A03-f02": [("A03", 2)]}) == {
+        "A01-A02": [("A01", None), ("A02", None)],
+        "A03-f02": [("A03", [2])],
+    }

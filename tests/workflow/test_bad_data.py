@@ -58,14 +58,21 @@ def test_the_report_lists_them_with_the_command_that_runs_them_again(damaged):
     for page in (damaged.results / "report/index.html", damaged.results / f"report/plates/{damaged.plate}.html"):
         text = page.read_text()
         assert "cut short" in text
-        assert "--forcerun inventory_plate" in text
+        assert "--forcerun inventory_plate --until inventory_plate &amp;&amp; platewise run" in text
         assert all(well in text for well in REASONS)
 
 
 def test_a_mended_image_redoes_its_block_and_no_other(damaged, rendered):
     name = "r02c03f01p01-ch1sk1fk1fl1.tiff"
     shutil.copy(rendered / "images" / damaged.plate / name, damaged.images / name)
-    damaged.run("--configfile", damaged.config, "--cores", "2", "--forcerun", "inventory_plate")
+    cells = damaged.results / "plates" / damaged.plate / "cells"
+    before = {path.name: path.stat().st_mtime_ns for path in cells.iterdir()}
+    # The report's command: the inventories first, then what they changed.
+    again = ["--forcerun", "inventory_plate", "--until", "inventory_plate"]
+    damaged.run("--configfile", damaged.config, "--cores", "2", *again)
+    damaged.run("--configfile", damaged.config, "--cores", "2")
+    redone = {path.name for path in cells.iterdir() if path.stat().st_mtime_ns != before[path.name]}
+    assert redone == {"B01-B03.parquet"}
     wells = pd.read_parquet(damaged.results / "plates" / damaged.plate / "profiles/classical.wells.parquet")
     assert "B03" in set(wells["Metadata_Well"])
     assert "Nothing to be done" in damaged.run("--configfile", damaged.config, "--cores", "1")

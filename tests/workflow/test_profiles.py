@@ -1,7 +1,6 @@
 """The profiles say where and how jobs run, and do not contradict each other."""
 
 import re
-import shutil
 import subprocess
 import sys
 
@@ -42,25 +41,6 @@ def test_every_rule_is_complete_and_has_its_script(path):
             assert re.search(rf"^ +{directive}:", block, re.MULTILINE), f"{name} has no {directive}"
         assert f"scripts/{name}.py" in block
         assert (ROOT / "workflow" / "scripts" / f"{name}.py").is_file()
-
-
-def test_readme_names_only_files_that_exist():
-    text = (ROOT / "README.md").read_text()
-    for link in re.findall(r"\]\(([^)#]+)", text):
-        if not link.startswith("http"):
-            assert (ROOT / link).exists(), link
-    assert not re.findall(r"\b(?:DEMO|BB|PLAN)_[A-Z0-9]+\b", text)
-
-
-def test_the_readmes_copy_of_the_template_stands_by_itself(tmp_path):
-    line = next(line for line in (ROOT / "README.md").read_text().splitlines() if "cp -r config/example" in line)
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    subprocess.run(["bash", "-c", line.strip()], cwd=tmp_path, check=True)
-    # The sheets that the copied config and sheet name are the copies, so that editing them has an effect.
-    for name in ("config.yaml", "plates.tsv"):
-        text = (tmp_path / "config" / "mine" / name).read_text()
-        assert "config/example/" not in text
-        assert "config/mine/" in text
 
 
 def test_environments_are_in_step():

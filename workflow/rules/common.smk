@@ -3,9 +3,11 @@ import os
 import re
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 LIBRARY = str(Path(workflow.basedir) / "workflow" / "lib")
 sys.path.insert(0, LIBRARY)
@@ -15,6 +17,21 @@ from platewise.errors import ConfigError
 from platewise.jobs import use_library
 from platewise.plan.blocks import BLOCK_PATTERN
 from platewise.plan.campaign import load_campaign
+from platewise.plan.demand import memory_mb, runtime_min
+from platewise.plan.jobs import list_jobs, list_targets
+from platewise.plan.sizes import (
+    size_of_block,
+    size_of_plate,
+    size_of_profiles,
+    size_of_training,
+)
+from platewise.plan.training import (
+    is_trained,
+    record_path,
+    training_keys,
+    training_plates,
+    untrained_plates,
+)
 
 # Snakemake appends our path in jobs, after an installed platewise of another version.
 use_library(LIBRARY)
@@ -23,11 +40,22 @@ try:
     CAMPAIGN = load_campaign(
         config, ", ".join(map(str, workflow.configfiles)) or "config"
     )
+    TRAINED_ON = {
+        model: training_plates(CAMPAIGN, model) for model in CAMPAIGN.config.embeddings
+    }
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 # With every default filled in, so that lookup() finds each key and a changed default counts as a changed parameter.
 config.update(CAMPAIGN.config.model_dump(mode="json"))
+
+if workflow.is_main_process:
+    for model, trained in TRAINED_ON.items():
+        for plate in untrained_plates(CAMPAIGN, model, trained):
+            logger.info(
+                f"{model}: {plate} is new and is embedded as it is; to train on it too, remove "
+                f"{record_path(CAMPAIGN, model)}"
+            )
 
 PLATES = CAMPAIGN.plate_names
 FEATURES = CAMPAIGN.config.features
@@ -50,13 +78,22 @@ wildcard_constraints:
     correction="|".join(CORRECTIONS),
 
 
-def growing(amount):
-    """A resource of which every further try asks for more."""
+def asked_memory(rule, get_size):
+    """The memory of a rule's jobs, by their size; every further try asks for more."""
 
-    def get_amount(wildcards, attempt):
-        return amount * attempt
+    def get_memory(wildcards, attempt):
+        return memory_mb(rule, get_size(wildcards)) * attempt
 
-    return get_amount
+    return get_memory
+
+
+def asked_runtime(rule, get_size):
+    """The minutes of a rule's jobs, by their size; every further try asks for more."""
+
+    def get_runtime(wildcards, attempt):
+        return runtime_min(rule, get_size(wildcards)) * attempt
+
+    return get_runtime
 
 
 def name_inventory_rule(number):
@@ -64,25 +101,37 @@ def name_inventory_rule(number):
     return "inventory_plate" if number == 0 else f"inventory_plate_{number + 1}"
 
 
-def get_training_memory(wildcards, attempt):
-    """Training holds its cells in memory: about 25 kB each, and the network and its batches."""
-    plates = get_training_plates(wildcards)
-    wells = sum(len(CAMPAIGN.plates[plate].treatments) for plate in plates)
-    cells = wells * CAMPAIGN.config.crops.cells_per_well
-    return int((4000 + 0.025 * cells) * attempt)
+def get_block_size(wildcards):
+    """How large a job on a block is: its fields."""
+    return size_of_block(CAMPAIGN, wildcards.plate, wildcards.block)
 
 
-def get_final_output():
-    """The report, which is made from every stage; and the manifests, which stand for the labels.
+def get_plate_size(wildcards):
+    """How large a job on a plate is: its fields, and its largest block."""
+    return size_of_plate(CAMPAIGN, wildcards.plate, wildcards.get("features"))
 
-    Snakemake makes a missing file again only if it was asked for: a manifest that `platewise verify` removed.
+
+@cache
+def get_campaign_profiles(features):
+    return size_of_profiles(CAMPAIGN, features)
+
+
+def get_campaign_size(wildcards):
+    """How large a job on all profiles of the campaign is: wells, treatments and features."""
+    return get_campaign_profiles(wildcards.get("features"))
+
+
+def get_training_size(wildcards):
+    """How large a training is: the cells it holds, and its steps."""
+    return size_of_training(CAMPAIGN, wildcards.model)
+
+
+def get_final_output(wildcards):
+    """The report, and the tables that users are promised.
+
+    Snakemake makes a missing file again only if it was asked for: one that `platewise verify` removed.
     """
-    manifests = [
-        f"<results>/plates/{name}/fields/{block}.parquet"
-        for name, plate in CAMPAIGN.plates.items()
-        for block in plate.blocks
-    ]
-    return ["<results>/report/index.html", *manifests]
+    return list_targets(list_jobs(CAMPAIGN))
 
 
 def get_plate_row(wildcards):
@@ -92,6 +141,15 @@ def get_plate_row(wildcards):
 
 def get_image_folder(wildcards):
     return CAMPAIGN.plates[wildcards.plate].row.images
+
+
+def get_store(wildcards):
+    """The plate store. No input: fields come and go in it, and manifests stand for them."""
+    return str(CAMPAIGN.folder / "plates" / wildcards.plate / "plate.zarr")
+
+
+def get_wells(wildcards):
+    return [treatment.well for treatment in CAMPAIGN.plates[wildcards.plate].treatments]
 
 
 def get_platemap(wildcards):
@@ -125,61 +183,42 @@ def get_cell_tables(wildcards):
     )
 
 
-def get_training_plates(wildcards):
-    """The plates that an embedding is trained and validated on."""
-    embedding = CAMPAIGN.config.embeddings[wildcards.model]
-    if embedding.kind == "random":
-        # Nothing is learned; one plate tells the channels.
-        return PLATES[:1]
-    return list(
-        dict.fromkeys(
-            [*(embedding.train_plates or PLATES), *embedding.validation_plates]
-        )
-    )
+def once(get_files):
+    """An input function: files that count until a network was trained on them, then their age matters no more.
+
+    Not ancient() before: Snakemake does not look at jobs whose ancient inputs are about to be made.
+    """
+
+    def get_training_files(wildcards):
+        files = get_files(wildcards)
+        if not is_trained(CAMPAIGN, wildcards.model):
+            return files
+        return [ancient(file) for file in files]
+
+    return get_training_files
 
 
-def get_embedding(wildcards):
-    """What the weights depend on: how many cells are embedded at a time is the device's business."""
-    section = config["embeddings"][wildcards.model]
-    return {key: value for key, value in section.items() if key != "batch"}
+def get_training_keys(wildcards):
+    return training_keys(CAMPAIGN, wildcards.model)
 
 
 def get_training_rows(wildcards):
-    return [
-        CAMPAIGN.plates[plate].row.as_param()
-        for plate in get_training_plates(wildcards)
-    ]
+    return [plate.row for plate in TRAINED_ON[wildcards.model]]
 
 
 def get_training_platemaps(wildcards):
-    return sorted(
-        {
-            CAMPAIGN.plates[plate].row.platemap
-            for plate in get_training_plates(wildcards)
-        }
-    )
-
-
-def get_crops(plate):
-    return [
-        f"<results>/plates/{plate}/crops/{block}.zarr"
-        for block in CAMPAIGN.plates[plate].blocks
-    ]
+    return sorted({row["platemap"] for row in get_training_rows(wildcards)})
 
 
 def get_training_crops(wildcards):
     return [
-        path for plate in get_training_plates(wildcards) for path in get_crops(plate)
+        f"<results>/plates/{plate.row['plate']}/crops/{block}.zarr"
+        for plate in TRAINED_ON[wildcards.model]
+        for block in plate.blocks
     ]
 
 
-def get_reference_crops(wildcards):
-    """The plate's crops, for embeddings that are scaled to the plate."""
-    embedding = CAMPAIGN.config.embeddings[wildcards.model]
-    return get_crops(wildcards.plate) if embedding.normalise == "plate" else []
-
-
-def get_embedding_source(wildcards):
+def get_embedding_source():
     """Where the cells to embed come from: kept crops when all were kept, else the fields."""
     if CAMPAIGN.config.crops.keep == "all":
         return {"crops": "<plate>/crops/{block}.zarr"}
@@ -187,8 +226,13 @@ def get_embedding_source(wildcards):
         "manifest": "<plate>/fields/{block}.parquet",
         "inventory": "<plate>/inventory/{block}.parquet",
         "illumination": "<plate>/illumination.zarr",
-        "store": ancient("<plate>/plate.zarr/zarr.json"),
     }
+
+
+def get_reference(wildcards):
+    """How bright the plate is, for embeddings that are scaled to it."""
+    embedding = CAMPAIGN.config.embeddings[wildcards.model]
+    return "<plate>/crops/reference.parquet" if embedding.normalise == "plate" else []
 
 
 def get_plate_pages(wildcards):
@@ -206,6 +250,17 @@ def get_qc(wildcards):
     }
 
 
+def get_settings():
+    """What the campaign's results depend on: not how its jobs are run."""
+    runtime = {"device", "container"}
+    embeddings = {
+        model: {key: value for key, value in section.items() if key != "batch"}
+        for model, section in config["embeddings"].items()
+    }
+    settings = {key: value for key, value in config.items() if key not in runtime}
+    return settings | {"embeddings": embeddings}
+
+
 def get_plate_formats():
     return {plate: CAMPAIGN.plates[plate].row.format for plate in CAMPAIGN.plates}
 
@@ -215,7 +270,13 @@ def get_rerun_command(wildcards):
     files = " ".join(
         shlex.quote(os.path.relpath(path)) for path in workflow.configfiles
     )
-    rules = " ".join(
-        name_inventory_rule(number) for number in range(len(CAMPAIGN.layouts))
-    )
-    return f"platewise run --configfile {files} --forcerun {rules}"
+    # On a plate's page the plate's own rule, so that a plate of another layout leaves the other plates' pages alone.
+    shown = [wildcards.plate] if "plate" in wildcards.keys() else PLATES
+    rules = [
+        name_inventory_rule(number)
+        for number, plates in enumerate(CAMPAIGN.layouts.values())
+        if not set(plates).isdisjoint(shown)
+    ]
+    run, listed = f"platewise run --configfile {files}", " ".join(rules)
+    # In two runs: Snakemake then sees which inventories say what they said before, and what depends on them stays.
+    return f"{run} --forcerun {listed} --until {listed} && {run}"

@@ -15,10 +15,10 @@ rule correct_batches:
         "<benchmarks>/correct_batches/{features}.{correction}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
+    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=asked_memory("correct_batches", get_campaign_size),
+        runtime=asked_runtime("correct_batches", get_campaign_size),
     params:
         correction=lookup("correction/methods/{correction}", within=config),
         algorithm=ALGORITHMS["correction"],

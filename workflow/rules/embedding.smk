@@ -8,7 +8,6 @@ rule crop_block:
         manifest="<plate>/fields/{block}.parquet",
         inventory="<plate>/inventory/{block}.parquet",
         illumination="<plate>/illumination.zarr",
-        store=ancient("<plate>/plate.zarr/zarr.json"),
     output:
         directory("<plate>/crops/{block}.zarr"),
     log:
@@ -19,9 +18,10 @@ rule crop_block:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=asked_memory("crop_block", get_block_size),
+        runtime=asked_runtime("crop_block", get_block_size),
     params:
+        plate_store=get_store,
         channels=lookup("images/channels", within=config),
         crops=lookup("crops", within=config),
         seed=lookup("seed", within=config),
@@ -33,11 +33,11 @@ rule crop_block:
 rule train_embedding:
     """Train a network to name what single cells were given; its features are kept, the classifier is not."""
     input:
-        # Trained once, then frozen: a mended image or a new flat field does not change every deep feature of the campaign.
-        # Retrain with --forcerun train_embedding, or by changing the embedding's keys.
-        crops=ancient(get_training_crops),
-        platemaps=get_training_platemaps,
-        tables=get_metadata_tables,
+        # Trained once, then frozen: a mended image, a corrected plate map or a new plate does not change every deep
+        # feature of the campaign. Retrain with --forcerun train_embedding, or by changing the embedding's keys.
+        crops=once(get_training_crops),
+        platemaps=once(get_training_platemaps),
+        tables=once(get_metadata_tables),
     output:
         weights="<campaign>/embedding/{model}/weights.safetensors",
         model="<campaign>/embedding/{model}/model.json",
@@ -51,12 +51,12 @@ rule train_embedding:
     # On the CPU the number of threads changes the last digits: one gives the same weights everywhere.
     threads: 1
     resources:
-        mem_mb=get_training_memory,
-        runtime=growing(720),
+        mem_mb=asked_memory("train_embedding", get_training_size),
+        runtime=asked_runtime("train_embedding", get_training_size),
         gpu=1,
     params:
         plates=get_training_rows,
-        embedding=get_embedding,
+        trained_for=get_training_keys,
         metadata=lookup("metadata", within=config),
         seed=lookup("seed", within=config),
         algorithm=ALGORITHMS["embedding"],
@@ -64,13 +64,35 @@ rule train_embedding:
         "../scripts/train_embedding.py"
 
 
+rule reference_plate:
+    """Sum up how bright a plate's cells are, once for all its blocks: embeddings may be scaled to it."""
+    input:
+        of_blocks("<results>/plates/{plate}/crops/{block}.zarr"),
+    output:
+        "<plate>/crops/reference.parquet",
+    log:
+        "<logs>/reference_plate/{plate}.log",
+    benchmark:
+        "<benchmarks>/reference_plate/{plate}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=asked_memory("reference_plate", get_plate_size),
+        runtime=asked_runtime("reference_plate", get_plate_size),
+    params:
+        algorithm=ALGORITHMS["embedding"],
+    script:
+        "../scripts/reference_plate.py"
+
+
 rule embed_block:
     """Compute the learned features of every cell of a block, from kept crops or from the fields."""
     input:
-        unpack(get_embedding_source),
+        **get_embedding_source(),
         weights="<campaign>/embedding/{model}/weights.safetensors",
         model="<campaign>/embedding/{model}/model.json",
-        plate_crops=get_reference_crops,
+        reference=get_reference,
     output:
         "<plate>/embeddings/{model}/{block}.parquet",
     log:
@@ -81,10 +103,11 @@ rule embed_block:
         "../../envs/gpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
+        mem_mb=asked_memory("embed_block", get_block_size),
+        runtime=asked_runtime("embed_block", get_block_size),
         gpu=1,
     params:
+        plate_store=get_store,
         channels=lookup("images/channels", within=config),
         crops=lookup("crops", within=config),
         algorithm=ALGORITHMS["embedding"],

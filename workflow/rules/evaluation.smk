@@ -16,10 +16,10 @@ rule evaluate_network:
         "<benchmarks>/evaluate_network/{features}.{correction}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
+    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=asked_memory("evaluate_network", get_campaign_size),
+        runtime=asked_runtime("evaluate_network", get_campaign_size),
     params:
         evaluation=lookup("evaluation", within=config),
         network=lookup("network", within=config),
@@ -48,8 +48,8 @@ rule score_batches:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
+        mem_mb=asked_memory("score_batches", get_campaign_size),
+        runtime=asked_runtime("score_batches", get_campaign_size),
     params:
         evaluation=lookup("evaluation", within=config),
         network=lookup("network", within=config),

@@ -9,8 +9,6 @@ for number, (blocks, plates) in enumerate(CAMPAIGN.layouts.items()):
             name_inventory_rule(number)
         input:
             images=get_image_folder,
-            platemap=get_platemap,
-            tables=get_metadata_tables,
         output:
             expand("<results>/plates/{{plate}}/inventory/{block}.parquet", block=blocks),
         log:
@@ -21,14 +19,16 @@ for number, (blocks, plates) in enumerate(CAMPAIGN.layouts.items()):
             plate="|".join(map(re.escape, plates)),
         conda:
             "../../envs/cpu.yaml"
+        # Threads wait for the file system, each for another image.
         threads: 4
         resources:
-            mem_mb=growing(1000),
-            runtime=growing(60),
+            mem_mb=asked_memory("inventory_plate", get_plate_size),
+            runtime=asked_runtime("inventory_plate", get_plate_size),
         params:
             plate=get_plate_row,
+            # Not the plate map: what a well was given does not change its images.
+            wells=get_wells,
             blocks=lookup("blocks", within=config),
-            metadata=lookup("metadata", within=config),
             images=lookup("images", within=config),
             algorithm=ALGORITHMS["inventory"],
         script:
@@ -51,10 +51,11 @@ rule estimate_illumination:
         "<benchmarks>/estimate_illumination/{plate}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    # One reads while the other one computes.
     threads: 2
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=asked_memory("estimate_illumination", get_plate_size),
+        runtime=asked_runtime("estimate_illumination", get_plate_size),
     params:
         channels=lookup("images/channels", within=config),
         illumination=lookup("illumination", within=config),
@@ -65,7 +66,7 @@ rule estimate_illumination:
 
 
 rule prepare_store:
-    """Write the plate store's own metadata; fields are added by the jobs that segment them."""
+    """Write the plate store's own metadata; the jobs that segment fields add them, whether it is there yet or not."""
     input:
         inventory=of_blocks("<results>/plates/{plate}/inventory/{block}.parquet"),
     output:
@@ -79,7 +80,7 @@ rule prepare_store:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(500),
-        runtime=growing(20),
+        mem_mb=asked_memory("prepare_store", get_plate_size),
+        runtime=asked_runtime("prepare_store", get_plate_size),
     script:
         "../scripts/prepare_store.py"

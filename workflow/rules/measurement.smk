@@ -8,7 +8,6 @@ rule measure_block:
         manifest="<plate>/fields/{block}.parquet",
         inventory="<plate>/inventory/{block}.parquet",
         illumination="<plate>/illumination.zarr",
-        store=ancient("<plate>/plate.zarr/zarr.json"),
     output:
         "<plate>/cells/{block}.parquet",
     log:
@@ -19,9 +18,10 @@ rule measure_block:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(240),
+        mem_mb=asked_memory("measure_block", get_block_size),
+        runtime=asked_runtime("measure_block", get_block_size),
     params:
+        plate_store=get_store,
         channels=lookup("images/channels", within=config),
         measure=lookup("measure", within=config),
         algorithm=ALGORITHMS["measure"],

@@ -18,10 +18,10 @@ rule build_network:
         "<benchmarks>/build_network/{features}.{correction}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
+    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=asked_memory("build_network", get_campaign_size),
+        runtime=asked_runtime("build_network", get_campaign_size),
     params:
         network=lookup("network", within=config),
         consensus_method=lookup("profiles/consensus/method", within=config),

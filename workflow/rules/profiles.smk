@@ -20,8 +20,8 @@ if CAMPAIGN.from_images:
             "../../envs/cpu.yaml"
         threads: 1
         resources:
-            mem_mb=growing(4000),
-            runtime=growing(60),
+            mem_mb=asked_memory("aggregate_plate", get_plate_size),
+            runtime=asked_runtime("aggregate_plate", get_plate_size),
         params:
             plate=get_plate_row,
             metadata=lookup("metadata", within=config),
@@ -53,8 +53,8 @@ else:
             "../../envs/cpu.yaml"
         threads: 1
         resources:
-            mem_mb=growing(4000),
-            runtime=growing(60),
+            mem_mb=asked_memory("import_profiles", get_campaign_size),
+            runtime=asked_runtime("import_profiles", get_campaign_size),
         params:
             plates=PLATES,
             table=lookup("table", within=config),
@@ -83,8 +83,8 @@ rule normalise_plates:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=asked_memory("normalise_plates", get_campaign_size),
+        runtime=asked_runtime("normalise_plates", get_campaign_size),
     params:
         plates=PLATES,
         normalise=lookup("profiles/normalise", within=config),
@@ -111,8 +111,8 @@ rule select_features:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=asked_memory("select_features", get_campaign_size),
+        runtime=asked_runtime("select_features", get_campaign_size),
     params:
         select=lookup("profiles/select", within=config),
         algorithm=ALGORITHMS["profiles"],
@@ -134,8 +134,8 @@ rule build_consensus:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=asked_memory("build_consensus", get_campaign_size),
+        runtime=asked_runtime("build_consensus", get_campaign_size),
     params:
         consensus=lookup("profiles/consensus", within=config),
         algorithm=ALGORITHMS["profiles"],

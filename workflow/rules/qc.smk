@@ -20,8 +20,8 @@ rule summarise_qc:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=asked_memory("summarise_qc", get_plate_size),
+        runtime=asked_runtime("summarise_qc", get_plate_size),
     params:
         plate=get_plate_row,
         metadata=lookup("metadata", within=config),
@@ -38,10 +38,8 @@ rule report_plate:
     input:
         qc_fields="<plate>/qc/fields.parquet",
         qc_wells="<plate>/qc/wells.parquet",
-        manifests=of_blocks("<results>/plates/{plate}/fields/{block}.parquet"),
         inventory=of_blocks("<results>/plates/{plate}/inventory/{block}.parquet"),
         illumination="<plate>/illumination.zarr",
-        store=ancient("<plate>/plate.zarr/zarr.json"),
     output:
         "<results>/report/plates/{plate}.html",
     log:
@@ -52,9 +50,10 @@ rule report_plate:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=asked_memory("report_plate", get_plate_size),
+        runtime=asked_runtime("report_plate", get_plate_size),
     params:
+        plate_store=get_store,
         plate=get_plate_row,
         campaign=lookup("campaign", within=config),
         channels=lookup("images/channels", within=config),

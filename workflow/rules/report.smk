@@ -65,10 +65,10 @@ rule report_campaign:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=asked_memory("report_campaign", get_campaign_size),
+        runtime=asked_runtime("report_campaign", get_campaign_size),
     params:
-        config=config,
+        config=get_settings(),
         plates=PLATES,
         plate_formats=get_plate_formats(),
         rerun=get_rerun_command,

@@ -1,5 +1,5 @@
 # Nuclei and cells of every field.
-# Needs: inventories, flat fields, the plate store. Makes: labels in the store, and a manifest a block.
+# Needs: inventories, flat fields. Makes: labels in the store, and a manifest a block.
 
 
 rule segment_block:
@@ -7,8 +7,6 @@ rule segment_block:
     input:
         inventory="<plate>/inventory/{block}.parquet",
         illumination="<plate>/illumination.zarr",
-        # The list of wells may grow: what is segmented stays.
-        store=ancient("<plate>/plate.zarr/zarr.json"),
     output:
         manifest="<plate>/fields/{block}.parquet",
     log:
@@ -19,9 +17,10 @@ rule segment_block:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(240),
+        mem_mb=asked_memory("segment_block", get_block_size),
+        runtime=asked_runtime("segment_block", get_block_size),
     params:
+        plate_store=get_store,
         channels=lookup("images/channels", within=config),
         pixel_size=lookup("images/pixel_size", within=config),
         segmentation=lookup("segmentation", within=config),

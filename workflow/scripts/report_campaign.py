@@ -44,6 +44,6 @@ report_campaign(
     settings=config.report,
     plate_format=snakemake.params.plate_formats or config.plate_format,
     rerun_command=snakemake.params.rerun,
-    config=config.model_dump(mode="json"),
+    config=snakemake.params.config,
     versions=library_versions(),
 )

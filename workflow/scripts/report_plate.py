@@ -12,7 +12,7 @@ from platewise.store.reader import PlateReader
 log_to(snakemake.log[0])
 channels = list(snakemake.params.channels)
 flat = read_illumination(snakemake.input.illumination)
-reader = PlateReader(snakemake.input.inventory, flat, Path(snakemake.input.store).parent, channels)
+reader = PlateReader(snakemake.input.inventory, flat, Path(snakemake.params.plate_store), channels)
 report_plate(
     snakemake.output[0],
     campaign=snakemake.params.campaign,

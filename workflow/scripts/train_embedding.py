@@ -12,8 +12,10 @@ from platewise.embedding.task import train_embedding
 from platewise.jobs import log_to
 from platewise.plan.frame import treatments_frame
 from platewise.plan.plates import PlateRow, read_plate
+from platewise.plan.training import write_record
 
 log_to(snakemake.log[0])
+folder = Path(snakemake.output.weights).parent
 metadata = parse_section(MetadataConfig, snakemake.params.metadata)
 plates = [read_plate(PlateRow.from_param(row), metadata) for row in snakemake.params.plates]
 stores: dict[str, list[str]] = {plate.row.plate: [] for plate in plates}
@@ -22,10 +24,11 @@ for path in snakemake.input.crops:
 train_embedding(
     stores=stores,
     wells=pd.concat([treatments_frame(plate) for plate in plates], ignore_index=True),
-    config=parse_section(EmbeddingConfig, snakemake.params.embedding),
-    out_dir=Path(snakemake.output.weights).parent,
+    config=parse_section(EmbeddingConfig, snakemake.params.trained_for["embedding"]),
+    out_dir=folder,
     seed=snakemake.params.seed,
     device=snakemake.config["device"],
     allotted=gpu_allotted(snakemake.resources.get("gpu", 0)),
     threads=snakemake.threads,
 )
+write_record(folder, snakemake.params.trained_for, snakemake.params.plates, snakemake.input.crops)

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from platewise.crops import crop_statistics as numpy_statistics
-from platewise.embedding.preprocess import compress, crop_statistics, plate_reference, shrink_crops, standardise
+from platewise.embedding.preprocess import compress, crop_statistics, shrink_crops, standardise
+from platewise.embedding.reference import plate_reference
 from platewise.errors import DataError
 
 

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from platewise.config.embedding import EmbeddingConfig, RandomEmbedding, WeakEmbedding
 from platewise.crops import read_crops, write_crops
-from platewise.embedding.cells import reference_of_stores
 from platewise.embedding.model import embed_crops, load_model
 from platewise.embedding.preprocess import compress, shrink_crops, standardise
+from platewise.embedding.reference import reference_of_stores, reference_plate
 from platewise.embedding.task import embed_block, embedding_table, split_plates, train_embedding
 from platewise.errors import ConfigError, DataError, DeviceError
 from platewise.tables import read_provenance, read_table
@@ -158,13 +158,14 @@ def test_weights_that_are_not_the_described_ones_are_refused(model, tmp_path):
         load_model(tmp_path)
 
 
-def test_plate_normalisation_needs_all_crops_of_the_plate(toy, tmp_path):
+def test_plate_normalisation_needs_the_reference_of_the_plate(toy, tmp_path):
     config = RandomEmbedding(kind="random", **SMALL | {"normalise": "plate"})
     train_embedding(toy.stores, toy.wells, config, tmp_path / "m", seed=0, device="cpu")
     block = toy.stores["P2"][1]
-    with pytest.raises(DataError, match=r"plate without crops.*all crop stores"):
+    with pytest.raises(DataError, match="needs the reference of the plate"):
         embed_store(block, tmp_path / "m", tmp_path / "e.parquet", "P2", device="cpu")
-    embed_store(block, tmp_path / "m", tmp_path / "e.parquet", "P2", device="cpu", plate_crops=toy.stores["P2"])
+    reference_plate(toy.stores["P2"], tmp_path / "r.parquet")
+    embed_store(block, tmp_path / "m", tmp_path / "e.parquet", "P2", device="cpu", reference=tmp_path / "r.parquet")
     model, crops = load_model(tmp_path / "m"), read_crops(block).load()
     reference = reference_of_stores([read_crops(path) for path in toy.stores["P2"]])
     expected = embed_crops(model, crops, reference=reference).result
@@ -206,14 +207,12 @@ def test_a_plate_without_any_cell_gives_empty_tables(toy, tmp_path, normalise):
     config = RandomEmbedding(kind="random", **SMALL | {"normalise": normalise})
     train_embedding(toy.stores, toy.wells, config, tmp_path / "m", seed=0, device="cpu")
     write_crops(tmp_path / "c.zarr", np.empty((0, 2, 32, 32), np.uint16), np.empty((0, 4)), ("DNA", "ER"))
-    embed_store(
-        tmp_path / "c.zarr",
-        tmp_path / "m",
-        tmp_path / "e.parquet",
-        "P1",
-        device="cpu",
-        plate_crops=[tmp_path / "c.zarr"],
-    )
+    reference = None
+    if normalise == "plate":
+        reference = tmp_path / "r.parquet"
+        reference_plate([tmp_path / "c.zarr"], reference)
+        assert read_table(reference)["Centre"].isna().all()
+    embed_store(tmp_path / "c.zarr", tmp_path / "m", tmp_path / "e.parquet", "P1", device="cpu", reference=reference)
     assert read_table(tmp_path / "e.parquet").shape == (0, 20)
 
 

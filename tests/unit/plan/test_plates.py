@@ -1,6 +1,7 @@
 """Every mistake in a sheet is told with its place, the value, what is allowed and the remedy."""
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -201,8 +202,51 @@ class TestCompoundTable:
 def test_inside_a_job_mistakes_are_an_error(sheets, tmp_path):
     row = read(sheets())[0]["P1"].row
     (tmp_path / "map.txt").write_text("well_position\tcompound\tdose\n")
-    from platewise.plan import treatments
-
-    treatments._map_rows.cache_clear()
     with pytest.raises(ConfigError, match="no negative control"):
         read_plate(row, METADATA)
+
+
+class TestSharedPlateMaps:
+    """Replicate plates share a plate map."""
+
+    @pytest.fixture
+    def shared(self, sheets, tmp_path):
+        def write(platemap, wells=("", "")):
+            sheet = sheets(platemap, row={"wells": wells[0]})
+            cells = ["P2", "b1", "phenix", f"{tmp_path}/images", f"{tmp_path}/map.txt", wells[1]]
+            with open(sheet, "a") as handle:
+                handle.write("\t".join(cells) + "\n")
+            return sheet
+
+        return write
+
+    def test_it_is_read_once_and_shared(self, shared, monkeypatch):
+        opened = []
+        read_text = Path.read_text
+        monkeypatch.setattr(
+            Path, "read_text", lambda path, *a, **k: opened.append(path.name) or read_text(path, *a, **k)
+        )
+        plates, problems = read(shared("A01\tDMSO\t\nA02\tx\t1\n"))
+        assert problems == []
+        assert opened.count("map.txt") == 1
+        assert plates["P1"].treatments is plates["P2"].treatments
+        assert plates["P1"].blocks is plates["P2"].blocks
+
+    def test_what_is_wrong_in_it_is_told_once(self, shared):
+        _, problems = read(shared("A01\tDMSO\t\nA02\tx\tlots\n"))
+        assert len(problems) == 1
+        assert "'lots'" in str(problems[0])
+
+    def test_plates_of_other_wells_are_told_of_the_map_once_and_of_their_wells_each(self, shared):
+        platemap = "A01\tDMSO\t\nA02\tx\t1\nA03\ty\tlots\n"
+        plates, problems = read(shared(platemap, wells=("A01 A02", "A01 A03")))
+        assert [t.well for t in plates["P1"].treatments] == ["A01", "A02"]
+        assert len(problems) == 1
+        assert "'lots'" in str(problems[0])
+
+    def test_an_unreadable_one_is_told_once(self, shared, tmp_path):
+        sheet = shared("A01\tDMSO\t\n", wells=("", "A01"))
+        (tmp_path / "map.txt").write_text("well\tcompound\n")
+        _, problems = read(sheet)
+        assert len(problems) == 1
+        assert "also well_position, dose" in str(problems[0])

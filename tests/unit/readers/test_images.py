@@ -3,9 +3,15 @@ import pytest
 import tifffile
 from PIL import Image
 
-from platewise.readers.images import ImageError, read_header, read_pixels
+from platewise.errors import DataError
+from platewise.readers import images
+from platewise.readers.images import ImageError, read_header, read_pixels, read_unchanged
 
 PIXELS = np.arange(1, 30 * 40 + 1, dtype=np.uint16).reshape(30, 40)
+
+
+def read(path):
+    return read_pixels(path, path.read_bytes())
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
@@ -16,7 +22,7 @@ def test_tiff_header_and_pixels(tmp_path, dtype, compression):
     header = read_header(path)
     assert (header.dtype, header.height, header.width) == (dtype, 30, 40)
     assert (header.size, header.mtime_ns) == (path.stat().st_size, path.stat().st_mtime_ns)
-    np.testing.assert_array_equal(read_pixels(path), PIXELS.astype(dtype))
+    np.testing.assert_array_equal(read(path), PIXELS.astype(dtype))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
@@ -25,7 +31,7 @@ def test_png_header_and_pixels(tmp_path, dtype):
     Image.fromarray(PIXELS.astype(dtype)).save(path)
     header = read_header(path)
     assert (header.dtype, header.height, header.width) == (dtype, 30, 40)
-    pixels = read_pixels(path)
+    pixels = read(path)
     assert pixels.dtype == dtype
     np.testing.assert_array_equal(pixels, PIXELS.astype(dtype))
 
@@ -42,7 +48,7 @@ def test_a_tiled_tiff_with_a_thumbnail_is_one_image(tmp_path):
     with tifffile.TiffWriter(path) as writer:
         writer.write(PIXELS, tile=(16, 16))
         writer.write(PIXELS[::4, ::4], subfiletype=1)
-    np.testing.assert_array_equal(read_pixels(path), PIXELS)
+    np.testing.assert_array_equal(read(path), PIXELS)
 
 
 def write_cut(path, keep):
@@ -81,7 +87,10 @@ def write_complex(path):
 def test_every_bad_header_has_its_words(tmp_path, name, write, reason):
     path = tmp_path / name
     write(path)
-    for read in (read_header, read_pixels):
+    with pytest.raises(ImageError, match=reason) as caught:
+        read_header(path)
+    assert str(path) not in caught.value.reason
+    if path.exists():
         with pytest.raises(ImageError, match=reason) as caught:
             read(path)
         assert str(path) not in caught.value.reason
@@ -109,4 +118,36 @@ def test_damaged_pixel_data_pass_the_header_and_fail_on_reading(tmp_path, name):
     path.write_bytes(data)
     assert read_header(path).height == 64
     with pytest.raises(ImageError, match="the pixels cannot be read"):
-        read_pixels(path)
+        read(path)
+
+
+def facts(path):
+    return path.stat().st_size, path.stat().st_mtime_ns
+
+
+def test_a_file_is_read_whole_if_it_is_the_one_expected(tmp_path):
+    path = tmp_path / "a.tiff"
+    tifffile.imwrite(path, PIXELS)
+    size, mtime_ns = facts(path)
+    assert read_unchanged(path, size, mtime_ns) == path.read_bytes()
+    for other in ((size - 1, mtime_ns), (size, mtime_ns + 1)):
+        with pytest.raises(ImageError, match="changed after the inventory; run again with --forcerun inventory_plate"):
+            read_unchanged(path, *other)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        read_unchanged(path, size, mtime_ns)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "a.tiff"
+    tifffile.imwrite(path, PIXELS)
+    expected = facts(path)
+    seen = iter([expected, (expected[0], expected[1] + 1)])
+    monkeypatch.setattr(images, "_facts", lambda _: next(seen))
+    with pytest.raises(ImageError, match="changed after the inventory"):
+        read_unchanged(path, *expected)
+
+
+def test_a_failing_file_system_is_no_fault_of_the_image(tmp_path):
+    with pytest.raises(DataError, match=r"cannot be read now.*Is a directory.*Hint: look after the file system"):
+        read_unchanged(tmp_path, 0, 0)

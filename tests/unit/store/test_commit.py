@@ -3,13 +3,15 @@
 import errno
 import multiprocessing
 import os
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from platewise.errors import DataError
 from platewise.store import commit as module
-from platewise.store.commit import clean_leftovers, commit_field, digest_of, find_commit, read_commit, remove_field
+from platewise.store.commit import clean_well, commit_field, digest_of, find_commit, read_commit, remove_field
 from platewise.store.fields import hash_label, read_label, read_labels
 from platewise.store.paths import field_path
 from platewise.store.plate import prepare_store
@@ -141,7 +143,7 @@ def test_a_writer_killed_before_the_rename_leaves_no_field(store, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.Path, "rename", killed)
+    monkeypatch.setattr(Path, "rename", killed)
     with pytest.raises(KeyboardInterrupt):
         commit(store)
     assert find_commit(store, "B03", 1) is None
@@ -154,29 +156,33 @@ def test_a_disk_that_fails_takes_no_good_field_away(store, monkeypatch):
         raise OSError(errno.EIO, "the disk failed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module.Path, "rename", failing)
+        patch.setattr(Path, "rename", failing)
         with pytest.raises(OSError, match="the disk failed"):
             commit(store, "new")
     assert read_commit(store, "B03", 1, "old") is not None
 
 
-def test_leftovers_of_dead_writers_are_removed_and_of_live_ones_kept(store):
-    well = store / "B" / "03"
-    process = multiprocessing.get_context("fork").Process(target=int)
+def _commit_and_die(store):
+    module.flush_folder = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+    commit_field(store, "B03", 2, labels(), "d", {})
+
+
+def test_what_a_killed_writer_left_is_removed_and_its_neighbours_are_kept(store):
+    commit(store)
+    process = multiprocessing.get_context("fork").Process(target=_commit_and_die, args=(store,))
     process.start()
     process.join()
-    dead = well / f".1@{module._host()}@{process.pid}@x.tmp"
-    alive = well / f".1@{module._host()}@{os.getpid()}@x.tmp"
-    foreign = well / ".1@elsewhere@1@x.tmp"
-    for folder in (dead, alive, foreign):
-        folder.mkdir()
-    clean_leftovers(store, "B03")
-    assert not dead.exists()
-    assert alive.exists()
-    assert foreign.exists()
-    os.utime(foreign, (0, 0))
-    clean_leftovers(store, "B03")
-    assert not foreign.exists()
+    assert process.exitcode == -signal.SIGKILL
+    names = sorted(path.name for path in (store / "B" / "03").iterdir())
+    assert [names[0][:3], *names[1:]] == [".2@", "1", "zarr.json"]
+    assert find_commit(store, "B03", 2) is None
+    clean_well(store, "B03")
+    assert sorted(path.name for path in (store / "B" / "03").iterdir()) == ["1", "zarr.json"]
+
+
+def test_a_well_without_a_folder_has_nothing_to_clean(store):
+    clean_well(store, "C05")
+    assert not (store / "C").exists()
 
 
 def test_a_field_is_taken_out(store):

@@ -7,19 +7,27 @@ import sys
 
 import typer
 
+from platewise.commands.compare import compare
 from platewise.commands.config_reference import config_reference
-from platewise.commands.run import run
+from platewise.commands.preflight import preflight
+from platewise.commands.resources import resources
+from platewise.commands.run import HandOn, run
 from platewise.commands.scores import scores
 from platewise.commands.simulate import simulate
+from platewise.commands.status import status
 from platewise.commands.verify import verify
 from platewise.errors import PlatewiseError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
 # In the order in which a campaign meets them. `run` hands everything on, --help too.
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)(run)
+app.command()(preflight)
+app.command(cls=HandOn, add_help_option=False)(run)
+app.command()(status)
 app.command()(verify)
+app.command()(resources)
 app.command()(scores)
+app.command()(compare)
 app.command()(simulate)
 app.command("config-reference")(config_reference)
 

@@ -12,6 +12,7 @@ from platewise.columns import SITE, WELL
 from platewise.config.crops import CropsConfig
 from platewise.crops import CropWriter, cut_crops, list_objects, select_objects
 from platewise.plan.wells import parse_well
+from platewise.scratch import Scratch
 from platewise.store.block import BlockFiles, read_block
 from platewise.store.fields import read_label
 from platewise.tables import read_table
@@ -26,6 +27,7 @@ def crop_block(
     channels: list[str],
     config: CropsConfig,
     seed: int,
+    scratch: Scratch | None = None,
 ) -> None:
     """Write the crop store of a block: every cell, or a sample of every well, as the config says.
 
@@ -43,11 +45,13 @@ def crop_block(
         Section ``crops``.
     seed
         Seed of the campaign.
+    scratch
+        Where images are copied ahead; None reads them in their place.
     """
     chosen = select_objects(_list_block(files, config), config.keep, config.cells_per_well, seed, plate)
     facts = {"stage": "crop", "plate": plate, "parameters": config.model_dump(mode="json"), "seed": seed}
     with CropWriter(out, channels, config.size, facts) as writer:
-        for crops, objects in cut_block(files, channels, config, chosen):
+        for crops, objects in cut_block(files, channels, config, chosen, scratch):
             writer.append(crops, objects)
 
 
@@ -56,6 +60,7 @@ def cut_block(
     channels: list[str],
     config: CropsConfig,
     chosen: npt.NDArray[np.int32] | None = None,
+    scratch: Scratch | None = None,
 ) -> Iterator[Piece]:
     """Yield the crops of a block field by field.
 
@@ -69,13 +74,15 @@ def cut_block(
         Size, border and mask.
     chosen
         The objects to cut, (n, 4) as `platewise.crops.select_objects` returns them; None for all that the config keeps.
+    scratch
+        Where images are copied ahead; None reads them in their place.
 
     Yields
     ------
     crops, objects
         (n, channel, size, size) uint16 and (n, 4) int32: row, column, site, object number.
     """
-    for field in read_block(files, channels):
+    for field in read_block(files, channels, scratch):
         place = np.array([*parse_well(field.well), field.site], dtype=np.int32)
         numbers = None
         if chosen is not None:

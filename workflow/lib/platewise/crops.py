@@ -7,10 +7,8 @@ Pure functions first (``list_objects``, ``select_objects``, ``cut_crops``), then
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +21,9 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from platewise import __version__
 from platewise.algorithms import ALGORITHMS
 from platewise.errors import DataError
+from platewise.files import whole_folder
 from platewise.plan.wells import well_name
+from platewise.zarr_memory import new_group, write_out
 
 OBJECT_COLUMNS = ("row", "column", "site", "object")
 CELLS_PER_SHARD = 256
@@ -291,7 +291,7 @@ class CropStore:
 class CropWriter:
     """Write a crop store piece by piece: whole under its name in the end, or not there at all.
 
-    A context manager. Crops go to a temporary group beside ``path`` in shards of ``CELLS_PER_SHARD`` cells; a clean
+    A context manager. Crops go to a temporary folder beside ``path`` in shards of ``CELLS_PER_SHARD`` cells; a clean
     exit renames it into place (replacing an older store), an exception removes it. No more than a shard, and what
     ``append`` was given, is held in memory.
 
@@ -312,7 +312,6 @@ class CropWriter:
         self, path: str | Path, channels: Sequence[str], size: int, provenance: dict[str, Any] | None = None
     ) -> None:
         self.path = Path(path)
-        self._temporary = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}.tmp")
         self._channels, self._size = list(channels), size
         self._facts = {"version": __version__, "algorithm": ALGORITHMS["crop"], **(provenance or {})}
         self._shape = (len(self._channels), size, size)
@@ -322,8 +321,15 @@ class CropWriter:
         self._written = 0
 
     def __enter__(self) -> CropWriter:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        group = zarr.open_group(self._temporary, mode="w", zarr_format=3)
+        with ExitStack() as stack:
+            self._folder = stack.enter_context(whole_folder(self.path))
+            stack.push(self._finish)
+            self._make_group()
+            self._exit = stack.pop_all().__exit__
+        return self
+
+    def _make_group(self) -> None:
+        self._group, self._contents = new_group()
         attributes = {
             "channels": self._channels,
             "size": self._size,
@@ -331,9 +337,8 @@ class CropWriter:
             "statistics": ["mean", "standard deviation"],
             "provenance": self._facts,
         }
-        group.attrs.put({"platewise": attributes})
-        self._group = group
-        self._images = group.create_array(
+        self._group.attrs.put({"platewise": attributes})
+        self._images = self._group.create_array(
             "images",
             shape=(0, *self._shape),
             chunks=(1, *self._shape),
@@ -345,7 +350,6 @@ class CropWriter:
             # Without it a shard of zeros would leave no file, as a lost one does.
             config={"write_empty_chunks": True},
         )
-        return self
 
     def append(self, crops: np.ndarray, objects: np.ndarray) -> None:
         """Add crops (n, channel, size, size) uint16 with their objects (n, 4) int32."""
@@ -370,25 +374,23 @@ class CropWriter:
         for first in range(0, count, CELLS_PER_SHARD):
             piece = waiting[first : min(first + CELLS_PER_SHARD, count)]
             self._images[start + first : start + first + len(piece)] = piece
+            write_out(self._contents, self._folder, under="images/c/")
         self._waiting = [waiting[count:].copy()]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                self._finish()
-        finally:
-            shutil.rmtree(self._temporary, ignore_errors=True)
+        self._exit(kind, error, trace)
 
-    def _finish(self) -> None:
+    def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            return
         self._flush(whole_shards=False)
         objects = np.concatenate([np.empty((0, 4), np.int32), *self._objects])
         statistics = np.concatenate([np.empty((0, 2, len(self._channels)), np.float32), *self._statistics])
         self._write_small("objects", objects, ("cell", "column"))
         self._write_small("statistics", statistics, ("cell", "statistic", "channel"))
-        _sync(self._temporary)
-        _replace(self._temporary, self.path)
+        write_out(self._contents, self._folder)
 
     def _write_small(self, name: str, values: np.ndarray, dimensions: tuple[str, ...]) -> None:
         array = self._group.create_array(
@@ -448,20 +450,3 @@ def _require_files(path: Path, cells: int) -> None:
     for name in names:
         if not (path / name).is_file():
             raise FileNotFoundError(f"{name} is missing")
-
-
-def _sync(folder: Path) -> None:
-    """Bring every file below ``folder`` to the disk, so that the rename cannot come before the content."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as handle:
-                os.fsync(handle.fileno())
-
-
-def _replace(temporary: Path, path: Path) -> None:
-    """Rename ``temporary`` to ``path``; a folder cannot be renamed onto another, so an older one steps aside."""
-    old = path.with_name(f".{path.name}.{uuid.uuid4().hex}.old")
-    if path.exists():
-        path.rename(old)
-    temporary.rename(path)
-    shutil.rmtree(old, ignore_errors=True)

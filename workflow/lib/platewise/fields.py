@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from platewise.columns import SITE, WELL
 from platewise.errors import DataError, PlatewiseError
-from platewise.readers.images import ImageError, read_pixels
+from platewise.readers.images import ImageError, read_pixels, read_unchanged
+
+# Returns the content of an image file, given its path, size and time of change: `read_unchanged`, or from a copy of it.
+ReadFile = Callable[[str, int, int], bytes]
 
 
 class BadFieldError(PlatewiseError):
@@ -21,7 +23,9 @@ class BadFieldError(PlatewiseError):
         super().__init__(reason)
 
 
-def read_field(rows: pd.DataFrame, channels: Sequence[str], flat: np.ndarray | None = None) -> np.ndarray:
+def read_field(
+    rows: pd.DataFrame, channels: Sequence[str], flat: np.ndarray | None = None, read_file: ReadFile = read_unchanged
+) -> np.ndarray:
     """Read one field and divide the illumination out.
 
     Parameters
@@ -32,6 +36,8 @@ def read_field(rows: pd.DataFrame, channels: Sequence[str], flat: np.ndarray | N
         The channels wanted, in the order wanted.
     flat
         (channel, y, x) float32, mean 1 a channel, channels as in ``channels``; None leaves the images as they are.
+    read_file
+        Where the files' contents come from.
 
     Returns
     -------
@@ -47,7 +53,7 @@ def read_field(rows: pd.DataFrame, channels: Sequence[str], flat: np.ndarray | N
         If ``rows`` are not one field, lack a channel, or ``flat`` has another shape.
     """
     by_channel = _by_channel(rows, channels)
-    image = np.stack([read_channel(by_channel[channel]) for channel in channels])
+    image = np.stack([read_channel(by_channel[channel], read_file) for channel in channels])
     if flat is not None:
         if flat.shape != image.shape:
             raise DataError(
@@ -58,7 +64,7 @@ def read_field(rows: pd.DataFrame, channels: Sequence[str], flat: np.ndarray | N
     return image
 
 
-def read_channel(row: pd.Series) -> np.ndarray:
+def read_channel(row: pd.Series, read_file: ReadFile = read_unchanged) -> np.ndarray:
     """Read the image of one inventory row as (y, x) float32, in raw camera units.
 
     Raises
@@ -70,12 +76,7 @@ def read_channel(row: pd.Series) -> np.ndarray:
     if row["Status"] != "ok":
         raise BadFieldError(f"{channel}: {row['Reason']}")
     try:
-        found = Path(path).stat()
-        if (found.st_size, found.st_mtime_ns) != (row["Size"], row["MtimeNs"]):
-            raise ImageError(
-                path, "the file was changed after the inventory; run again with --forcerun inventory_plate"
-            )
-        pixels = read_pixels(path)
+        pixels = read_pixels(path, read_file(path, int(row["Size"]), int(row["MtimeNs"])))
     except FileNotFoundError as error:
         raise BadFieldError(f"{channel}: the file is missing now") from error
     except ImageError as error:

@@ -9,8 +9,6 @@ fields agree on it. The camera's own offset is not told apart from light.
 from __future__ import annotations
 
 import hashlib
-import shutil
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from platewise.columns import SITE, WELL
 from platewise.config.illumination import NoIllumination, RetrospectiveIllumination
 from platewise.errors import DataError
 from platewise.fields import BadFieldError, read_channel
+from platewise.files import whole_folder
 from platewise.inventory import OK, field_status
 from platewise.tables import read_tables
 
@@ -379,20 +378,12 @@ def _sample(good: pd.DataFrame, max_fields: int, seed: int) -> pd.DataFrame:
 
 
 def _write(output: Path, attributes: dict[str, Any], flat: np.ndarray | None) -> None:
-    import zarr
+    from platewise.zarr_memory import new_group, write_out
 
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex}.tmp")
-    old = output.with_name(f".{output.name}.{uuid.uuid4().hex}.old")
-    try:
-        group = zarr.open_group(str(temporary), mode="w", zarr_format=3)
-        if flat is not None:
-            group.create_array("flat", data=flat, chunks=(1, *flat.shape[1:]))
-            attributes = {**attributes, "flat_sha256": hashlib.sha256(flat.tobytes()).hexdigest()}
-        group.attrs.update(attributes)
-        if output.exists():
-            output.rename(old)
-        temporary.rename(output)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+    group, contents = new_group()
+    if flat is not None:
+        group.create_array("flat", data=flat, chunks=(1, *flat.shape[1:]))
+        attributes = {**attributes, "flat_sha256": hashlib.sha256(flat.tobytes()).hexdigest()}
+    group.attrs.update(attributes)
+    with whole_folder(output) as folder:
+        write_out(contents, folder)

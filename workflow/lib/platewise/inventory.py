@@ -56,6 +56,23 @@ class _Image:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class PlateListing:
+    """What a plate should have, by name, and the files found for it.
+
+    ``fields`` holds each block's (well, site) pairs in the plate's order, ``images`` each field's images.
+    """
+
+    plate: str
+    fields: dict[str, list[tuple[str, int]]]
+    images: dict[tuple[str, int], list[_Image]]
+
+    @property
+    def flawed(self) -> list[tuple[str, int]]:
+        """Fields of which the names alone tell that an image is missing, there twice, or marked as bad."""
+        return [field for field, row in self.images.items() if any(image.reason for image in row)]
+
+
 def inventory_plate(
     folder: str | Path,
     reader: ReaderConfig,
@@ -98,14 +115,55 @@ def inventory_plate(
         If the plate cannot be listed, no image lies in a well of the plate map, the sites contradict
         ``fields_per_well``, or more than ``max_bad_fields`` of the fields are bad.
     """
+    listing = list_plate(folder, reader, plate, wells_by_block, channels, fields_per_well=fields_per_well)
+    images = _judge(_read_headers(listing.images, threads))
+    tables = {block: _table(plate, [images[field] for field in fields]) for block, fields in listing.fields.items()}
+    _refuse_too_many(folder, plate, images, max_bad_fields)
+    return tables
+
+
+def expected_wells(blocks: Mapping[str, Sequence[tuple[str, int | None]]]) -> dict[str, Wells]:
+    """Return the wells and sites to expect in each of a planned plate's blocks (``plan.plates.Plate.blocks``)."""
+    return {
+        block: [(well, None if site is None else [site]) for well, site in members] for block, members in blocks.items()
+    }
+
+
+def list_plate(
+    folder: str | Path,
+    reader: ReaderConfig,
+    plate: str,
+    wells_by_block: Mapping[str, Wells],
+    channels: Mapping[str, str],
+    *,
+    fields_per_well: int | None = None,
+) -> PlateListing:
+    """List the images that a plate should have, and the files found for them. No file is opened.
+
+    Parameters
+    ----------
+    folder, reader, plate, wells_by_block, channels, fields_per_well
+        As for ``inventory_plate``.
+
+    Raises
+    ------
+    DataError
+        As ``inventory_plate``, but however many images are missing.
+    """
     listing = list_images(folder, reader, channels)
     fields = _expected_fields(folder, plate, listing.images, wells_by_block, fields_per_well)
     _log_ignored(plate, listing.images, listing.ignored, fields)
     wanted = {field for sites in fields.values() for field in sites}
-    images = _judge(_read_headers(_expected_images(listing.images, wanted, list(channels)), threads))
-    tables = {block: _block_table(plate, [images[field] for field in sites]) for block, sites in fields.items()}
-    _refuse_too_many(folder, plate, images, max_bad_fields)
-    return tables
+    return PlateListing(plate, fields, _expected_images(listing.images, wanted, list(channels)))
+
+
+def check_fields(listing: PlateListing, fields: Iterable[tuple[str, int]], threads: int = 1) -> pd.DataFrame:
+    """Read the headers of some fields' images and return the rows that ``inventory_plate`` would have for them.
+
+    An image is held against the size and type that most of these fields have, so give it more than one or two.
+    """
+    chosen = {field: listing.images[field] for field in fields}
+    return _table(listing.plate, list(_judge(_read_headers(chosen, threads)).values()))
 
 
 def write_inventory(
@@ -317,7 +375,7 @@ def _against(image: _Image, size: tuple[int, int], types: Mapping[str, str]) -> 
     return _Image(image.well, image.site, image.channel, image.paths, image.header, reason)
 
 
-def _block_table(plate: str, fields: list[list[_Image]]) -> pd.DataFrame:
+def _table(plate: str, fields: list[list[_Image]]) -> pd.DataFrame:
     rows = [_row(plate, image) for row in fields for image in row]
     return pd.DataFrame(rows, columns=list(INVENTORY_DTYPES)).astype(INVENTORY_DTYPES)
 

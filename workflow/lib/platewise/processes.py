@@ -24,7 +24,7 @@ def find_running(folder: Path, slurm_jobs: Set[str] = frozenset()) -> int | None
         Ids of SLURM jobs that are known to work there: where a compute node is this machine, their processes are not
         taken for a Snakemake of their own.
     """
-    inside = _processes_in(folder)
+    inside = processes_in(folder)
     for process in inside:
         if _slurm_job(process) in slurm_jobs:
             continue
@@ -38,7 +38,7 @@ def end_orphans(folder: Path) -> list[int]:
 
     Call it when no Snakemake works there (``find_running``).
     """
-    orphans = [process for process in _processes_in(folder) if _is_job(process)]
+    orphans = [process for process in processes_in(folder) if _is_job(process)]
     for process in orphans:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
@@ -50,16 +50,8 @@ def end_orphans(folder: Path) -> list[int]:
     return [process.pid for process in orphans]
 
 
-def _has_living_parent(job: psutil.Process, inside: Sequence[psutil.Process]) -> bool:
-    """Tell whether a job was started by something that still lives in the folder: a Snakemake by another name."""
-    try:
-        parents = [parent for parent in job.parents() if parent in inside]
-    except psutil.Error:
-        return False
-    return any(not _is_job(parent) for parent in parents)
-
-
-def _processes_in(folder: Path) -> list[psutil.Process]:
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """Return the user's processes, this one left out, whose working directory is ``folder``."""
     found, place = [], folder.resolve()
     for process in psutil.process_iter():
         try:
@@ -69,6 +61,15 @@ def _processes_in(folder: Path) -> list[psutil.Process]:
             # Other users' processes and those that have just ended are none of ours.
             continue
     return found
+
+
+def _has_living_parent(job: psutil.Process, inside: Sequence[psutil.Process]) -> bool:
+    """Tell whether a job was started by something that still lives in the folder: a Snakemake by another name."""
+    try:
+        parents = [parent for parent in job.parents() if parent in inside]
+    except psutil.Error:
+        return False
+    return any(not _is_job(parent) for parent in parents)
 
 
 def _is_snakemake(process: psutil.Process) -> bool:

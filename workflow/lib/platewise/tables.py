@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 
 from platewise import __version__
 from platewise.errors import DataError
+from platewise.files import whole_file
 
 _KEY = b"platewise"
 
@@ -32,19 +32,12 @@ def write_table(table: pd.DataFrame, path: str | Path, provenance: dict[str, Any
         JSON-able facts about how the table was made (stage, algorithm version, parameters, digests).
         The version of platewise is added. No time stamps: the same input gives the same bytes.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     facts = {"version": __version__, **(provenance or {})}
     metadata = {**(arrow.schema.metadata or {}), _KEY: json.dumps(facts, sort_keys=True).encode()}
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        pq.write_table(arrow.replace_schema_metadata(metadata), temporary, compression="zstd")
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as temporary:
+        # Without checksums a flipped bit can be a wrong number.
+        pq.write_table(arrow.replace_schema_metadata(metadata), temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -55,14 +48,8 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
     DataError
         If the file is missing, cut short or not Parquet.
     """
-    try:
-        # ParquetFile reads exactly this file: no guessing of partitions from folder names.
-        with pq.ParquetFile(Path(path)) as handle:
-            return handle.read(columns=None if columns is None else list(columns)).to_pandas()
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(
-            f"{path}: cannot be read as Parquet ({error}). Hint: remove the file and run again; it will be made anew."
-        ) from error
+    with _opened(path) as handle:
+        return handle.read(columns=None if columns is None else list(columns)).to_pandas()
 
 
 def read_tables(paths: Sequence[str | Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -70,7 +57,25 @@ def read_tables(paths: Sequence[str | Path], columns: Sequence[str] | None = Non
     return pd.concat([read_table(path, columns) for path in paths], ignore_index=True)
 
 
+def read_columns(path: str | Path) -> list[str]:
+    """Return the names of a table's columns without reading it."""
+    with _opened(path) as handle:
+        return list(handle.schema_arrow.names)
+
+
 def read_provenance(path: str | Path) -> dict[str, Any]:
     """Return what ``write_table`` stored beside the columns."""
-    with pq.ParquetFile(Path(path)) as handle:
+    with _opened(path) as handle:
         return json.loads((handle.schema_arrow.metadata or {}).get(_KEY, b"{}"))
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[pq.ParquetFile]:
+    try:
+        # ParquetFile reads exactly this file: no guessing of partitions from folder names.
+        with pq.ParquetFile(Path(path), page_checksum_verification=True) as handle:
+            yield handle
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"{path}: cannot be read as Parquet ({error}). Hint: remove the file and run again; it will be made anew."
+        ) from error

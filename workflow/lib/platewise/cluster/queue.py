@@ -16,10 +16,10 @@ from pathlib import Path
 from platewise.errors import PlatewiseError
 
 # A comment or name may hold blanks, but no unit separator.
-_SEPARATOR = "\x1f"
+SEPARATOR = "\x1f"
 _FIELDS = ("%i", "%j", "%T", "%M", "%N", "%k", "%Z")
 _COMMENT = re.compile(r"(?:rule|group)_(?P<rule>.+?)(?:_wildcards_(?P<wildcards>.*))?$")
-_RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 _TIMEOUT_S = 60
 
 
@@ -63,16 +63,23 @@ def queued_jobs(folder: Path) -> list[QueuedJob]:
     """
     if not has_slurm():
         return []
-    return list(_parse(_ask("squeue", "--me", "--noheader", f"--format={_SEPARATOR.join(_FIELDS)}"), folder))
+    return list(_parse(ask("squeue", "--me", "--noheader", f"--format={SEPARATOR.join(_FIELDS)}"), folder))
 
 
 def cancel(jobs: Iterable[QueuedJob]) -> None:
     """Cancel jobs, run by run: by run id, so that jobs that a run had not yet shown are cancelled too."""
     for run in dict.fromkeys(job.run for job in jobs):
-        _ask("scancel", "--me", f"--name={run}")
+        ask("scancel", "--me", f"--name={run}")
 
 
-def _ask(*command: str) -> str:
+def ask(*command: str) -> str:
+    """Return what a command of SLURM prints.
+
+    Raises
+    ------
+    QueueError
+        If it fails, or does not answer within a minute.
+    """
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
@@ -88,15 +95,21 @@ _HINT = "Hint: try again when `squeue --me` answers."
 def _parse(text: str, folder: Path) -> Iterator[QueuedJob]:
     place = folder.resolve()
     for line in text.splitlines():
-        fields = line.split(_SEPARATOR)
+        fields = line.split(SEPARATOR)
         if len(fields) != len(_FIELDS):
             continue
         number, name, state, elapsed, node, comment, where = fields
-        described = _COMMENT.match(comment)
+        described = parse_comment(comment)
         # A jobname prefix may stand before the run id.
-        if described is None or _RUN_ID.search(name) is None or Path(where).resolve() != place:
+        if described is None or RUN_ID.search(name) is None or Path(where).resolve() != place:
             continue
-        yield QueuedJob(number, name, state, parse_time(elapsed), node, described["rule"], described["wildcards"] or "")
+        yield QueuedJob(number, name, state, parse_time(elapsed), node, *described)
+
+
+def parse_comment(text: str) -> tuple[str, str] | None:
+    """Return the rule that a job's comment names and its wildcards, joined by ``_``; None for another's comment."""
+    described = _COMMENT.match(text)
+    return None if described is None else (described["rule"], described["wildcards"] or "")
 
 
 def parse_time(text: str) -> int:

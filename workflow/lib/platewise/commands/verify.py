@@ -1,4 +1,4 @@
-"""`platewise verify`: the stores held against their manifests."""
+"""`platewise verify`: the stores held against their manifests, and every table read."""
 
 from __future__ import annotations
 
@@ -8,23 +8,41 @@ import typer
 
 from platewise.commands.arguments import ConfigFile, read_campaign
 
+_SHOWN = 3
+
 
 def verify(
     config: ConfigFile,
     keep: Annotated[bool, typer.Option(help="Only tell what is damaged; remove nothing.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
-    """Hold every plate store against its manifests, and remove the manifests that do not hold.
+    """Hold every plate store against its manifests, read every table, and remove what is damaged.
 
-    The next run makes the blocks of removed manifests again: fields that are whole are kept.
+    Run it where the campaign runs, while nothing works on it. The next run makes again what was removed, and what was
+    made from it: of a block whose manifest was removed, fields that are whole are kept. Inventories and references are
+    made again when something needs them. Fields that no manifest lists and temporary names are told and left alone.
+
+    The exit status is 0 if all is whole, or if what was damaged has been removed, so that a run may follow at once
+    (platewise verify CONFIG && platewise run ...); with --keep it is 1 if anything is damaged; 1 if the config is
+    wrong.
     """
-    from platewise.store.verify import verify_blocks
+    from platewise.store.verify import verify_campaign
 
-    campaign = read_campaign(config)
-    damaged = 0
-    for name, plate in campaign.plates.items():
-        folder = campaign.folder / "plates" / name
-        manifests = [folder / "fields" / f"{block}.parquet" for block in plate.blocks]
-        for damage in verify_blocks(manifests, folder / "plate.zarr", remove=not keep):
-            damaged += 1
-            typer.echo(f"{damage.manifest}: {damage.reason}")
-    typer.echo(f"{damaged} damaged block(s)" + ("" if keep or not damaged else ", removed; run the workflow again"))
+    blocks = tables = left = 0
+    for verdict in verify_campaign(read_campaign(config), not keep, workers):
+        for damage in (*verdict.blocks, *verdict.tables):
+            typer.echo(f"{damage.path}: {damage.reason}")
+        for damage in verdict.kept:
+            typer.echo(f"{damage.path}: {damage.reason} Never removed: the next run would train the embedding anew.")
+        for leftover in verdict.leftovers[:_SHOWN]:
+            typer.echo(f"{leftover}: belongs to nothing that a manifest lists; left alone")
+        if len(verdict.leftovers) > _SHOWN:
+            typer.echo(f"and {len(verdict.leftovers) - _SHOWN} more such things")
+        typer.echo(f"{verdict.name or 'campaign'}: {verdict.checked} tables, {verdict.damages or 'none'} damaged")
+        blocks += len(verdict.blocks)
+        tables += len(verdict.tables) + len(verdict.kept)
+        left += len(verdict.leftovers)
+    found = f"{blocks} damaged block(s), {tables} other damaged table(s), {left} leftover(s)"
+    removed = (blocks or tables) and not keep
+    typer.echo(f"{found}; what was damaged is removed: run the workflow again" if removed else found)
+    raise typer.Exit(int(keep and bool(blocks or tables)))

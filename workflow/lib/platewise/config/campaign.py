@@ -42,6 +42,11 @@ class CampaignConfig(Section):
         "auto",
         description="`auto` takes a GPU where there is one; `cuda` insists on it; `cpu` never uses one.",
     )
+    container: str | None = Field(
+        None,
+        description="Image in which jobs run with `--sdm apptainer`: a `.sif` file made from `envs/platewise.def`, or any "
+        "address that apptainer takes.",
+    )
     plates: str | None = Field(
         None, description="Path of the sheet of plates (`plates.tsv`), for a campaign that starts from images."
     )

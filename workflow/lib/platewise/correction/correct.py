@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from platewise.correction.harmony import correct_by_harmony
 from platewise.correction.method import Correct, Corrected, CorrectionRefusedError
 from platewise.correction.none import leave_uncorrected
 from platewise.correction.sphering import correct_by_sphering
+from platewise.files import whole_file
 from platewise.profiles.frame import join_profiles, split_profiles
 from platewise.tables import read_provenance, read_table, write_table
 
@@ -112,13 +111,5 @@ def plain_obs(metadata: pd.DataFrame) -> pd.DataFrame:
 
 def save_h5ad(data: object, path: str | Path) -> None:
     """Write an AnnData object whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
+    with whole_file(path) as temporary:
         data.write_h5ad(temporary, compression="gzip")
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

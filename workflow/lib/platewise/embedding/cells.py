@@ -14,7 +14,8 @@ import pandas as pd
 from platewise.columns import DOSE, PERTURBATION, PLATE, WELL
 from platewise.config.embedding import WeakEmbedding
 from platewise.crops import CELLS_PER_SHARD, CropStore, object_wells, read_crops, select_objects
-from platewise.embedding.preprocess import plate_reference, shrink_crops
+from platewise.embedding.preprocess import shrink_crops
+from platewise.embedding.reference import reference_of_stores
 from platewise.errors import DataError
 
 
@@ -134,16 +135,6 @@ def load_cells(
         tuple(plates),
         np.stack([reference_of_stores(plate.stores) for plate in chosen]),
     )
-
-
-def reference_of_stores(stores: Sequence[CropStore]) -> np.ndarray:
-    """Return the centre and scale (2, channel) of a plate from all its crop stores; see ``plate_reference``.
-
-    Training and embedding both take every cell of the plate's stores, with or without a label, so that both bring a
-    crop to the same scale.
-    """
-    statistics = [store.statistics for store in stores]
-    return plate_reference(np.concatenate(statistics) if statistics else np.empty((0, 2, 0)))
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,30 +13,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from platewise.errors import DataError
+from platewise.files import whole_file
 
 # One key only: safetensors keeps its metadata without an order, so two keys could give two different files.
 _KEY = "platewise"
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file through a temporary name and a rename: a reader never sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], facts: dict[str, Any] | None = None) -> str:
     """Write tensors and JSON-able facts; return the SHA-256 of the file."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = save(plain, metadata={_KEY: json.dumps(facts or {}, sort_keys=True)})
-    write_bytes(Path(path), content)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
 
 

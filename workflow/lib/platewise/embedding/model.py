@@ -14,11 +14,12 @@ import torch
 from platewise import __version__
 from platewise.algorithms import ALGORITHMS
 from platewise.device import Halved, halve_on_oom
-from platewise.embedding.checkpoint import load_tensors, save_tensors, write_bytes
+from platewise.embedding.checkpoint import load_tensors, save_tensors
 from platewise.embedding.network import CellNetwork, build_network
 from platewise.embedding.preprocess import compress, shrink_crops, standardise
 from platewise.embedding.training import reproducible
 from platewise.errors import DataError
+from platewise.files import whole_file
 
 WEIGHTS = "weights.safetensors"
 MODEL = "model.json"
@@ -93,7 +94,8 @@ def save_model(folder: str | Path, architecture: Architecture, network: CellNetw
         "versions": {"platewise": __version__, "torch": torch.__version__, "numpy": np.__version__},
         **facts,
     }
-    write_bytes(folder / MODEL, (json.dumps(described, indent=1, sort_keys=True) + "\n").encode())
+    with whole_file(folder / MODEL) as temporary:
+        temporary.write_bytes((json.dumps(described, indent=1, sort_keys=True) + "\n").encode())
 
 
 def load_model(folder: str | Path, device: torch.device | str = "cpu") -> EmbeddingModel:
@@ -132,7 +134,7 @@ def embed_crops(
     batch
         Crops in one go; halved by itself when a GPU runs out of memory.
     reference
-        Centre and scale of the plate (2, channel), from ``cells.reference_of_stores``; needed by models with
+        Centre and scale of the plate (2, channel), from ``reference.reference_of_stores``; needed by models with
         ``normalise: plate``, and by no others.
 
     Returns

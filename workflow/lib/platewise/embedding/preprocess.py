@@ -67,32 +67,6 @@ def crop_statistics(crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return mean, (difference.square().sum(dim=(2, 3)) / count).sqrt()
 
 
-def plate_reference(statistics: np.ndarray) -> np.ndarray:
-    """Return the centre and scale of a plate's channels: medians over its cells of the crops' means and deviations.
-
-    Parameters
-    ----------
-    statistics
-        (n, 2, channel) as crop stores hold them, of the plate's cells or an even sample of them.
-
-    Returns
-    -------
-    numpy.ndarray
-        (2, channel) float32: centres, then scales, in camera units.
-
-    Raises
-    ------
-    DataError
-        If there is no cell at all.
-    """
-    if not len(statistics):
-        raise DataError(
-            "embedding: a plate without crops has no brightness to normalise by. Hint: give all crop stores of the "
-            "plate; if none holds a cell, look at the plate's QC page and leave the plate out."
-        )
-    return np.median(statistics, axis=0).astype(np.float32)
-
-
 def standardise(crops: torch.Tensor, reference: torch.Tensor | None = None) -> torch.Tensor:
     """Bring every channel to a common scale.
 

@@ -12,11 +12,12 @@ import pandas as pd
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import OBJECT, PLATE, SITE, WELL
 from platewise.config.embedding import RandomEmbedding, WeakEmbedding
-from platewise.crops import CropStore, object_wells, read_crops
+from platewise.crops import object_wells, read_crops
 from platewise.device import DeviceRequest, choose_device, torch_threads
-from platewise.embedding.cells import Cells, load_cells, reference_of_stores
+from platewise.embedding.cells import Cells, load_cells
 from platewise.embedding.model import CURVES, Architecture, EmbeddingModel, embed_crops, load_model, save_model
 from platewise.embedding.network import build_network
+from platewise.embedding.reference import read_reference
 from platewise.embedding.training import CURVE_COLUMNS, train
 from platewise.errors import ConfigError, DataError, Problem
 from platewise.tables import write_table
@@ -159,7 +160,7 @@ def embed_block(
     allotted: bool = False,
     threads: int = 1,
     batch: int = 256,
-    plate_crops: Sequence[str | Path] = (),
+    reference: str | Path | None = None,
 ) -> None:
     """Embed the cells of a block and write the block's ``embeddings`` table.
 
@@ -182,8 +183,8 @@ def embed_block(
         CPU threads.
     batch
         Crops in one go.
-    plate_crops
-        All crop stores of the plate; models with ``normalise: plate`` read their statistics, not their pixels.
+    reference
+        The plate's brightness, from ``reference.reference_plate``; needed by models with ``normalise: plate`` only.
 
     Raises
     ------
@@ -191,15 +192,15 @@ def embed_block(
         If the crops' channels or size are not the model's.
     """
     model = load_model(model_dir, choose_device(device, allotted))
-    stores = [read_crops(path) for path in plate_crops] if model.architecture.normalise == "plate" else []
-    for place, names in [("images", tuple(channels)), *((str(store.path), store.channels) for store in stores)]:
+    known, scale = (tuple(channels), None) if reference is None else read_reference(reference)
+    for place, names in (("images", tuple(channels)), (str(reference), known)):
         if names != model.architecture.channels:
             raise DataError(
                 f"{place}, plate {plate}: channels are {', '.join(names)}; model {model_dir} was trained on "
                 f"{', '.join(model.architecture.channels)}. Hint: use a model that was trained on these channels."
             )
     with torch_threads(threads):
-        objects, features, halvings = _embed_pieces(model, pieces, batch, stores)
+        objects, features, halvings = _embed_pieces(model, pieces, batch, scale)
     provenance = {
         "stage": "embedding",
         "algorithm": ALGORITHMS["embedding"],
@@ -213,19 +214,15 @@ def _embed_pieces(
     model: EmbeddingModel,
     pieces: Iterable[tuple[np.ndarray, np.ndarray]],
     batch: int,
-    stores: Sequence[CropStore],
+    reference: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the objects and features of all pieces, and how often the batch was halved."""
-    reference = None
     objects = [np.empty((0, 4), np.int32)]
     features = [np.empty((0, model.architecture.features), np.float32)]
     halvings = 0
     for crops, rows in pieces:
         if not len(crops):
             continue
-        if model.architecture.normalise == "plate" and reference is None:
-            # Only once there is a cell: a plate without any has no reference and needs none.
-            reference = reference_of_stores(stores)
         embedded = embed_crops(model, crops, batch, reference)
         objects.append(rows)
         features.append(embedded.result)

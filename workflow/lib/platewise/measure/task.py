@@ -12,13 +12,21 @@ from platewise.algorithms import ALGORITHMS
 from platewise.columns import PLATE, SITE, WELL
 from platewise.config.measure import MeasureConfig
 from platewise.measure.field import measure_field
+from platewise.scratch import Scratch
 from platewise.store.block import BlockFiles, read_block
 from platewise.tables import write_table
 
 log = logging.getLogger(__name__)
 
 
-def measure_block(files: BlockFiles, out: Path, plate: str, channels: list[str], config: MeasureConfig) -> None:
+def measure_block(
+    files: BlockFiles,
+    out: Path,
+    plate: str,
+    channels: list[str],
+    config: MeasureConfig,
+    scratch: Scratch | None = None,
+) -> None:
     """Write the ``cells`` table of a block: a row a cell of every good field.
 
     Parameters
@@ -33,9 +41,11 @@ def measure_block(files: BlockFiles, out: Path, plate: str, channels: list[str],
         Names of the channels, in the images' order.
     config
         Section ``measure``.
+    scratch
+        Where images are copied ahead; None reads them in their place.
     """
     tables = []
-    for field in read_block(files, channels):
+    for field in read_block(files, channels, scratch):
         cells = measure_field(field.image, field.labels, channels, config)
         cells.insert(0, PLATE, plate)
         cells.insert(1, WELL, field.well)

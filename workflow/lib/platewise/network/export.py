@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import uuid
 from pathlib import Path
 
 import networkx as nx
@@ -13,6 +11,7 @@ import pandas as pd
 
 from platewise.columns import CELL_COUNT, MOA, PERTURBATION
 from platewise.correction.correct import plain_obs, save_h5ad
+from platewise.files import whole_file
 
 # XML 1.0 has no way to write these, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -46,16 +45,8 @@ def write_graphml(nodes: pd.DataFrame, edges: pd.DataFrame, path: str | Path) ->
             q_value=float(row["QValue"]),
             shared_moa=bool(row["SharedMOA"]),
         )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
+    with whole_file(path) as temporary:
         nx.write_graphml_xml(graph, temporary, encoding="utf-8", prettyprint=True)
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def xml_text(text: str) -> str:

@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
+from platewise.config.blocks import BlocksConfig
 from platewise.plan.wells import PlateFormat, parse_well, well_name
 
 # Every name that `block_names` makes, for wildcard constraints: A01-A16, A01 or A01-f01.
 BLOCK_PATTERN = r"[A-Z]{1,2}\d\d(?:-(?:[A-Z]{1,2}\d\d|f\d\d+))?"
+
+
+# Block name to its (well, site); site None stands for all sites of the well.
+Blocks = dict[str, list[tuple[str, int | None]]]
+
+
+@lru_cache(maxsize=64)
+def cut_plate(wells: tuple[str, ...], plate: PlateFormat, fields_per_well: int | None, config: BlocksConfig) -> Blocks:
+    """Cut a plate into blocks as the config says. Plates of the same wells share one answer: do not change it.
+
+    Parameters
+    ----------
+    wells
+        Names of the wells, in plate order.
+    plate
+        The physical grid.
+    fields_per_well
+        Number of fields, needed where every field is a block.
+    config
+        Section ``blocks`` of the config.
+    """
+    if config.unit == "field":
+        return {name: [place] for name, place in cut_fields(wells, fields_per_well or 0).items()}
+    cut = cut_wells(wells, plate, config.wells_per_block)
+    return {name: [(well, None) for well in members] for name, members in cut.items()}
 
 
 def cut_wells(wells: Iterable[str], plate: PlateFormat, wells_per_block: int) -> dict[str, list[str]]:

@@ -13,15 +13,9 @@ from platewise.columns import NEGCON
 from platewise.config.blocks import BlocksConfig
 from platewise.config.metadata import MetadataConfig
 from platewise.errors import ConfigError, Problem
-from platewise.plan.blocks import cut_fields, cut_wells
+from platewise.plan.blocks import Blocks, cut_plate
 from platewise.plan.sheets import Row, expand, read_sheet
-from platewise.plan.treatments import (
-    Perturbation,
-    Treatment,
-    read_annotations,
-    read_perturbations,
-    read_treatments,
-)
+from platewise.plan.treatments import PlateMaps, Treatment
 from platewise.plan.wells import FORMATS, normal_well
 
 # Names become folders and wildcards: no separators, no leading dot, nothing a shell would read.
@@ -65,14 +59,10 @@ class Plate:
     blocks_config: BlocksConfig
 
     @cached_property
-    def blocks(self) -> dict[str, list[tuple[str, int | None]]]:
+    def blocks(self) -> Blocks:
         """Block name to its (well, site); site None stands for all sites of the well."""
-        wells = [treatment.well for treatment in self.treatments]
-        if self.blocks_config.unit == "field":
-            fields = cut_fields(wells, self.row.fields_per_well or 0)
-            return {name: [place] for name, place in fields.items()}
-        cut = cut_wells(wells, FORMATS[self.row.format], self.blocks_config.wells_per_block)
-        return {name: [(well, None) for well in members] for name, members in cut.items()}
+        wells = tuple(treatment.well for treatment in self.treatments)
+        return cut_plate(wells, FORMATS[self.row.format], self.row.fields_per_well, self.blocks_config)
 
 
 def read_plate(row: PlateRow, metadata: MetadataConfig, blocks: BlocksConfig = BlocksConfig()) -> Plate:  # noqa: B008 - frozen
@@ -84,8 +74,7 @@ def read_plate(row: PlateRow, metadata: MetadataConfig, blocks: BlocksConfig = B
         If the sheets have changed for the worse since the campaign was planned.
     """
     problems: list[Problem] = []
-    perturbations, annotations = read_perturbations(metadata, problems), read_annotations(metadata, problems)
-    plate = _plate(row, metadata, blocks, perturbations, annotations, problems)
+    plate = _plate(row, PlateMaps(metadata, problems), blocks, problems)
     if problems:
         raise ConfigError(problems, f"plate {row.plate} cannot be read")
     return plate
@@ -137,9 +126,9 @@ def read_plates(
         rows[row.plate] = row
     if not rows and not problems:
         problems.append(Problem(sheet, "no plate", "at least one row", "add a row for each plate"))
-    perturbations, annotations = read_perturbations(metadata, problems), read_annotations(metadata, problems)
+    maps = PlateMaps(metadata, problems)
     return {
-        name: _plate(row, metadata, blocks, perturbations, annotations, problems)
+        name: _plate(row, maps, blocks, problems)
         for name, row in rows.items()
         if Path(row.platemap).is_file() or _missing_map(sheet, row, problems)
     }
@@ -157,21 +146,10 @@ def _missing_map(sheet: str, row: PlateRow, problems: list[Problem]) -> bool:
     return False
 
 
-def _plate(
-    row: PlateRow,
-    metadata: MetadataConfig,
-    blocks: BlocksConfig,
-    perturbations: dict[str, Perturbation] | None,
-    annotations: dict[str, str],
-    problems: list[Problem],
-) -> Plate:
-    wells = frozenset(row.wells)
-    before = len(problems)
-    treatments = read_treatments(
-        row.platemap, FORMATS[row.format], metadata, perturbations, annotations, wells, problems
-    )
-    unknown = sorted(wells - {treatment.well for treatment in treatments})
-    if unknown and len(problems) == before:
+def _plate(row: PlateRow, maps: PlateMaps, blocks: BlocksConfig, problems: list[Problem]) -> Plate:
+    found = maps.read(row.platemap, FORMATS[row.format], frozenset(row.wells))
+    unknown = sorted(set(row.wells) - {treatment.well for treatment in found.treatments})
+    if unknown and found.sound:
         problems.append(
             Problem(
                 f"plates sheet, plate {row.plate}, column wells",
@@ -180,7 +158,7 @@ def _plate(
                 "correct the wells or the plate map",
             )
         )
-    if len(problems) == before and not any(treatment.control_type == NEGCON for treatment in treatments):
+    elif found.sound and not any(treatment.control_type == NEGCON for treatment in found.treatments):
         problems.append(
             Problem(
                 f"{row.platemap}, plate {row.plate}",
@@ -189,7 +167,7 @@ def _plate(
                 "name it in metadata.negcon, or write negcon into the column that metadata.control_type names",
             )
         )
-    return Plate(row, tuple(treatments), blocks)
+    return Plate(row, found.treatments, blocks)
 
 
 def _row(

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 from platewise.columns import NEGCON, POSCON
 from platewise.config.metadata import MetadataConfig
 from platewise.errors import Problem
-from platewise.plan.sheets import expand, read_sheet
+from platewise.plan.sheets import Row, expand, read_sheet
 from platewise.plan.wells import PlateFormat, parse_well, well_name
 
 # What spreadsheets and pandas write for "nothing".
 _EMPTY = {"", "na", "nan", "n/a", "none", "null"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Treatment:
     """One well's content. ``dose`` is NaN where there is none; ``moa`` joins several with ``|``."""
 
@@ -79,82 +78,109 @@ def read_annotations(metadata: MetadataConfig, problems: list[Problem]) -> dict[
     return {name: "|".join(moas) for name, moas in found.items()}
 
 
-@lru_cache(maxsize=64)
-def _map_rows(path: str, required: tuple[str, ...]) -> tuple[list[tuple[int, dict[str, str]]], list[Problem]]:
-    # Plates often share a plate map: it is read once.
-    problems: list[Problem] = []
-    return read_sheet(path, list(required), "plates sheet, column platemap", problems), problems
+@dataclass(frozen=True)
+class MapContent:
+    """What a plate map says of the imaged wells, in plate order, and whether all of it could be read."""
+
+    treatments: tuple[Treatment, ...]
+    sound: bool
 
 
-def read_treatments(
-    platemap: str,
-    plate: PlateFormat,
-    metadata: MetadataConfig,
-    perturbations: dict[str, Perturbation] | None,
-    annotations: dict[str, str],
-    wells: frozenset[str],
-    problems: list[Problem],
-) -> list[Treatment]:
-    """Read a plate map and look every well's perturbation up.
+class PlateMaps:
+    """Reads plate maps, each once however many plates share it; what is wrong in one is told once.
 
     Parameters
     ----------
-    platemap
-        Path of the plate map.
-    plate
-        Its physical grid; a well outside is a problem.
-    metadata, perturbations, annotations
-        How to read it, and what `read_perturbations` and `read_annotations` found.
-    wells
-        Wells that were imaged; empty for all of the map.
+    metadata
+        Section ``metadata`` of the config: how the maps are read, and the tables that say what perturbations are.
     problems
-        Grows by what is wrong.
-
-    Returns
-    -------
-    treatments
-        In plate order.
+        Grows by what is wrong, here and in `read`.
     """
-    required = tuple(name for name in (metadata.well, metadata.key, metadata.dose) if name)
-    rows, sheet_problems = _map_rows(platemap, required)
-    problems.extend(sheet_problems)
-    found: dict[tuple[int, int], Treatment] = {}
-    for line, row in rows:
-        place = f"{platemap}, row {line}, column"
-        try:
-            position = parse_well(row[metadata.well])
-        except ValueError:
-            problems.append(
-                Problem(
-                    f"{place} {metadata.well}",
-                    repr(row[metadata.well]),
-                    "a well such as A01",
-                    "correct the plate map",
+
+    def __init__(self, metadata: MetadataConfig, problems: list[Problem]) -> None:
+        self._metadata, self._problems = metadata, problems
+        self._perturbations = read_perturbations(metadata, problems)
+        self._annotations = read_annotations(metadata, problems)
+        self._sheets: dict[str, tuple[list[tuple[int, Row]], list[Problem]]] = {}
+        self._read: dict[tuple[str, PlateFormat, frozenset[str]], MapContent] = {}
+
+    def read(self, platemap: str, plate: PlateFormat, wells: frozenset[str]) -> MapContent:
+        """Read a plate map and look every well's perturbation up.
+
+        Parameters
+        ----------
+        platemap
+            Path of the plate map.
+        plate
+            Its physical grid; a well outside is a problem.
+        wells
+            Wells that were imaged; empty for all of the map.
+        """
+        key = (platemap, plate, wells)
+        if key not in self._read:
+            rows, problems = self._sheet(platemap)
+            problems = list(problems)
+            treatments = self._treatments(rows, platemap, plate, wells, problems)
+            self._read[key] = MapContent(treatments, not problems)
+            self._problems.extend(problem for problem in problems if problem not in self._problems)
+        return self._read[key]
+
+    def _sheet(self, platemap: str) -> tuple[list[tuple[int, Row]], list[Problem]]:
+        if platemap not in self._sheets:
+            metadata, problems = self._metadata, []
+            required = [name for name in (metadata.well, metadata.key, metadata.dose) if name]
+            rows = read_sheet(platemap, required, "plates sheet, column platemap", problems)
+            self._sheets[platemap] = rows, problems
+        return self._sheets[platemap]
+
+    def _treatments(
+        self,
+        rows: list[tuple[int, Row]],
+        platemap: str,
+        plate: PlateFormat,
+        wells: frozenset[str],
+        problems: list[Problem],
+    ) -> tuple[Treatment, ...]:
+        metadata = self._metadata
+        found: dict[tuple[int, int], Treatment] = {}
+        for line, row in rows:
+            place = f"{platemap}, row {line}, column"
+            try:
+                position = parse_well(row[metadata.well])
+            except ValueError:
+                problems.append(
+                    Problem(
+                        f"{place} {metadata.well}",
+                        repr(row[metadata.well]),
+                        "a well such as A01",
+                        "correct the plate map",
+                    )
                 )
-            )
-            continue
-        if position[0] >= plate.rows or position[1] >= plate.columns:
-            problems.append(
-                Problem(
-                    f"{place} {metadata.well}",
-                    repr(row[metadata.well]),
-                    f"a well from A01 to {well_name(plate.rows - 1, plate.columns - 1)}",
-                    "correct the plate map, or set plate_format to the plate that was used",
+                continue
+            if position[0] >= plate.rows or position[1] >= plate.columns:
+                problems.append(
+                    Problem(
+                        f"{place} {metadata.well}",
+                        repr(row[metadata.well]),
+                        f"a well from A01 to {well_name(plate.rows - 1, plate.columns - 1)}",
+                        "correct the plate map, or set plate_format to the plate that was used",
+                    )
                 )
-            )
-            continue
-        well = well_name(*position)
-        if position in found:
-            problems.append(
-                Problem(f"{place} {metadata.well}", f"{well} a second time", "each well once", "remove one of the rows")
-            )
-            continue
-        if wells and well not in wells:
-            continue
-        treatment = _treatment(well, row, place, metadata, perturbations, annotations, problems)
-        if treatment is not None:
-            found[position] = treatment
-    return [found[position] for position in sorted(found)]
+                continue
+            well = well_name(*position)
+            if position in found:
+                problems.append(
+                    Problem(
+                        f"{place} {metadata.well}", f"{well} a second time", "each well once", "remove one of the rows"
+                    )
+                )
+                continue
+            if wells and well not in wells:
+                continue
+            treatment = _treatment(well, row, place, metadata, self._perturbations, self._annotations, problems)
+            if treatment is not None:
+                found[position] = treatment
+        return tuple(found[position] for position in sorted(found))
 
 
 def _treatment(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +11,16 @@ import numpy as np
 import tifffile
 from PIL import Image, UnidentifiedImageError
 
-from platewise.errors import PlatewiseError
+from platewise.errors import DataError, PlatewiseError
+
+# Where a header is read from: the file itself, or the whole of it in memory.
+_Source = str | Path | io.BytesIO
 
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 # Grey images of whole bytes; anything else is a picture for people, not a measurement.
 _PNG_DTYPES = {"L": "uint8", "I;16": "uint16", "I;16B": "uint16", "I": "int32"}
+_EMPTY = "the file is empty"
+_CHANGED = "the file was changed after the inventory; run again with --forcerun inventory_plate"
 
 
 class ImageError(PlatewiseError):
@@ -60,14 +67,60 @@ def read_header(path: str | Path) -> Header:
     except OSError as error:
         raise ImageError(path, _missing(error)) from error
     if status.st_size == 0:
-        raise ImageError(path, "the file is empty")
-    read = _png_header if Path(path).suffix.lower() == ".png" else _tiff_header
-    dtype, height, width = read(path, status.st_size)
+        raise ImageError(path, _EMPTY)
+    dtype, height, width = _header(path, path, status.st_size)
     return Header(status.st_size, status.st_mtime_ns, dtype, height, width)
 
 
-def read_pixels(path: str | Path) -> np.ndarray:
-    """Read an image.
+def read_unchanged(path: str | Path, size: int, mtime_ns: int) -> bytes:
+    """Read a whole file in one go, if it is the one that the inventory saw.
+
+    One opening and one long read are what a shared file system does fastest; the header and the pixels are decoded
+    from memory.
+
+    Parameters
+    ----------
+    path
+        The file.
+    size, mtime_ns
+        Its size in bytes and its time of change in nanoseconds, as the inventory lists them.
+
+    Raises
+    ------
+    ImageError
+        If the file has another size or time, before or after it was read.
+    FileNotFoundError
+        If it is missing.
+    DataError
+        If the file system fails: no fault of the image, so the job fails with it and is tried again, rather than the
+        field being left out.
+    """
+    try:
+        with Path(path).open("rb") as handle:
+            if _facts(handle) != (size, mtime_ns):
+                raise ImageError(path, _CHANGED)
+            content = handle.read()
+            if len(content) != size or _facts(handle) != (size, mtime_ns):
+                raise ImageError(path, _CHANGED)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read now, though the inventory could ({error}). Hint: look after the file system and "
+            "run again. If this file alone is beyond reading, remove it: its field is then left out, and listed."
+        ) from error
+    return content
+
+
+def read_pixels(path: str | Path, content: bytes) -> np.ndarray:
+    """Decode an image.
+
+    Parameters
+    ----------
+    path
+        The file's name: its suffix tells the format, and errors name it.
+    content
+        The whole file, from ``read_unchanged``.
 
     Returns
     -------
@@ -79,14 +132,32 @@ def read_pixels(path: str | Path) -> np.ndarray:
     ImageError
         As ``read_header``, and if the pixel data cannot be decoded.
     """
-    header = read_header(path)
-    try:
-        pixels = _png_pixels(path) if Path(path).suffix.lower() == ".png" else _tiff_pixels(path)
-    except Exception as error:  # decoders raise whatever their format's library raises
-        raise ImageError(path, f"the pixels cannot be read ({_words(error)})") from error
-    if pixels.shape != (header.height, header.width):
-        raise ImageError(path, f"the pixels have shape {pixels.shape}, the header says {header.height}, {header.width}")
+    if not content:
+        raise ImageError(path, _EMPTY)
+    # Closed, since the decoders' objects refer to each other and would hold the content until they are collected.
+    with io.BytesIO(content) as source:
+        _, *shape = _header(path, source, len(content))
+        source.seek(0)
+        try:
+            pixels = _png_pixels(source) if _is_png(path) else _tiff_pixels(source)
+        except Exception as error:  # decoders raise whatever their format's library raises
+            raise ImageError(path, f"the pixels cannot be read ({_words(error)})") from error
+    if pixels.shape != tuple(shape):
+        raise ImageError(path, f"the pixels have shape {pixels.shape}, the header says {shape[0]}, {shape[1]}")
     return pixels
+
+
+def _is_png(path: str | Path) -> bool:
+    return Path(path).suffix.lower() == ".png"
+
+
+def _facts(handle: io.BufferedReader) -> tuple[int, int]:
+    status = os.fstat(handle.fileno())
+    return status.st_size, status.st_mtime_ns
+
+
+def _header(path: str | Path, source: _Source, size: int) -> tuple[str, int, int]:
+    return _png_header(path, source, size) if _is_png(path) else _tiff_header(path, source, size)
 
 
 def _missing(error: OSError) -> str:
@@ -98,9 +169,9 @@ def _words(error: Exception) -> str:
     return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
 
 
-def _tiff_header(path: str | Path, size: int) -> tuple[str, int, int]:
+def _tiff_header(path: str | Path, source: _Source, size: int) -> tuple[str, int, int]:
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with tifffile.TiffFile(source) as tiff:
             pages = [page for page in tiff.pages if not page.is_reduced]
             if not pages:
                 raise ImageError(path, "the TIFF holds no image")
@@ -132,19 +203,17 @@ def _check_length(path: str | Path, page: tifffile.TiffPage, size: int) -> None:
         raise ImageError(path, f"the file is cut short: {size} bytes of {end}")
 
 
-def _tiff_pixels(path: str | Path) -> np.ndarray:
-    with tifffile.TiffFile(path) as tiff:
+def _tiff_pixels(source: io.BytesIO) -> np.ndarray:
+    with tifffile.TiffFile(source) as tiff:
         page = next(page for page in tiff.pages if not page.is_reduced)
         return page.asarray(maxworkers=1)
 
 
-def _png_header(path: str | Path, size: int) -> tuple[str, int, int]:
+def _png_header(path: str | Path, source: _Source, size: int) -> tuple[str, int, int]:
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with Image.open(source, formats=["PNG"]) as image:
             mode, (width, height) = image.mode, image.size
-        with Path(path).open("rb") as handle:
-            handle.seek(max(0, size - len(_PNG_END)))
-            end = handle.read()
+        end = _last_bytes(source, size, len(_PNG_END))
     except UnidentifiedImageError as error:
         raise ImageError(path, "the file cannot be read as PNG (its beginning is not a PNG's)") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -156,6 +225,14 @@ def _png_header(path: str | Path, size: int) -> tuple[str, int, int]:
     return _PNG_DTYPES[mode], height, width
 
 
-def _png_pixels(path: str | Path) -> np.ndarray:
-    with Image.open(path, formats=["PNG"]) as image:
+def _last_bytes(source: _Source, size: int, count: int) -> bytes:
+    if isinstance(source, io.BytesIO):
+        return source.getvalue()[-count:]
+    with Path(source).open("rb") as handle:
+        handle.seek(max(0, size - count))
+        return handle.read()
+
+
+def _png_pixels(source: io.BytesIO) -> np.ndarray:
+    with Image.open(source, formats=["PNG"]) as image:
         return np.asarray(image)

@@ -56,8 +56,8 @@ def enrichment_figure(enrichment: pd.DataFrame, preset: tuple[str, str]) -> Figu
         if not np.isfinite(rows["OddsRatio"]).any():
             continue
         figure.add_scatter(
-            x=_list(rows["Share"]),
-            y=_list(rows["OddsRatio"]),
+            x=plain_list(rows["Share"]),
+            y=plain_list(rows["OddsRatio"]),
             name=label(baseline_words(name)),
             mode="lines+markers",
             line={"color": "#6b7680", "dash": _DASHES[place % len(_DASHES)], "width": 1.5},
@@ -69,7 +69,7 @@ def enrichment_figure(enrichment: pd.DataFrame, preset: tuple[str, str]) -> Figu
     figure.add_annotation(xref="paper", x=1, y=0, text="chance", showarrow=False, xanchor="right", yanchor="bottom")
     figure.update_xaxes(title="Share of top connections (%, log scale)", **_log_axis())
     figure.update_yaxes(title="Odds ratio of a shared mechanism (log scale)", **_log_axis())
-    return _finish(figure, 460)
+    return finish(figure, 460)
 
 
 def _log_axis() -> dict[str, Any]:
@@ -81,8 +81,8 @@ def _curve(figure: go.Figure, rows: pd.DataFrame, name: str, colour: str, shown:
     banded = rows[np.isfinite(rows["Low"]) & np.isfinite(rows["High"]) & (rows["Low"] > 0)]
     if len(banded):
         figure.add_scatter(
-            x=_list(banded["Share"]) + _list(banded["Share"][::-1]),
-            y=_list(banded["High"]) + _list(banded["Low"][::-1]),
+            x=plain_list(banded["Share"]) + plain_list(banded["Share"][::-1]),
+            y=plain_list(banded["High"]) + plain_list(banded["Low"][::-1]),
             fill="toself",
             fillcolor="rgba({},{},{},0.15)".format(*rgb(colour)),
             line={"width": 0},
@@ -93,8 +93,8 @@ def _curve(figure: go.Figure, rows: pd.DataFrame, name: str, colour: str, shown:
             visible=shown,
         )
     figure.add_scatter(
-        x=_list(rows["Share"]),
-        y=_list(rows["OddsRatio"]),
+        x=plain_list(rows["Share"]),
+        y=plain_list(rows["OddsRatio"]),
         name=label(name),
         legendgroup=name,
         mode="lines+markers",
@@ -126,8 +126,8 @@ def network_figure(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
         if rows.empty:
             continue
         figure.add_scatter(
-            x=_list(rows["X"]),
-            y=_list(rows["Y"]),
+            x=plain_list(rows["X"]),
+            y=plain_list(rows["Y"]),
             mode="markers+text" if named else "markers",
             name=label(name),
             marker=_marker(name, marks, 11),
@@ -140,7 +140,7 @@ def network_figure(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
         )
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
-    return _finish(figure, 640)
+    return finish(figure, 640)
 
 
 def _node_words(row: Mapping[str, Any]) -> str:
@@ -207,8 +207,8 @@ def projection_figure(
             if not mine.any():
                 continue
             figure.add_scatter(
-                x=_list(scores[mine, 0]),
-                y=_list(scores[mine, 1]),
+                x=plain_list(scores[mine, 0]),
+                y=plain_list(scores[mine, 1]),
                 mode="markers",
                 name=label(name),
                 legendgroup=name,
@@ -221,7 +221,7 @@ def projection_figure(
             named.add(name)
         figure.update_xaxes(title=f"PC 1 ({percent(explained[0])} of variance)", **cell)
         figure.update_yaxes(title=f"PC 2 ({percent(explained[1])})", **cell)
-    return _finish(figure, 80 + 440 * rows)
+    return finish(figure, 80 + 440 * rows)
 
 
 def _groups(wells: pd.DataFrame, colour_by: str, shape_controls: bool) -> list[str]:
@@ -255,8 +255,8 @@ def curves_figure(curves: pd.DataFrame) -> Figure:
     for column, group in enumerate(rows, 1):
         for place, name in enumerate(group):
             figure.add_scatter(
-                x=_list(curves[steps]),
-                y=_list(curves[name]),
+                x=plain_list(curves[steps]),
+                y=plain_list(curves[name]),
                 name=label(_spaced(name)),
                 mode="lines+markers",
                 marker={"size": 4},
@@ -266,7 +266,7 @@ def curves_figure(curves: pd.DataFrame) -> Figure:
             )
         figure.update_xaxes(title=label(_spaced(steps)), row=1, col=column)
         figure.update_yaxes(title="Loss" if group is losses else "Share (0 to 1)", row=1, col=column)
-    return _finish(figure, 380)
+    return finish(figure, 380)
 
 
 def _is_setting(name: str) -> bool:
@@ -290,11 +290,12 @@ def _round(value: float) -> float | None:
     return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
-def _list(values: Sequence[float] | np.ndarray | pd.Series) -> list[float | None]:
+def plain_list(values: Sequence[float] | np.ndarray | pd.Series) -> list[float | None]:
+    """Return numbers as plotly takes them: rounded, None for what is not finite."""
     return [_round(float(value)) for value in values]
 
 
-def _finish(figure: go.Figure, height: int) -> Figure:
+def finish(figure: go.Figure, height: int) -> Figure:
     """Give a figure the page's looks and return it as plain values."""
     axes = {"gridcolor": _GRID, "linecolor": "#8a949c", "zeroline": False, "ticks": "outside", "automargin": True}
     axes["title"] = {"standoff": 8}

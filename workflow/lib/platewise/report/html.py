@@ -6,8 +6,6 @@ import base64
 import functools
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from platewise.files import whole_file
 from platewise.report import numbers
 
 
@@ -78,17 +77,8 @@ def embed_json(value: Any) -> Markup:
 
 def write_page(page: str, target: str | Path) -> None:
     """Write a page whole or not at all."""
-    target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as handle:
-            handle.write(page)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(target) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
 
 
 @functools.cache

@@ -203,15 +203,18 @@ def batch_rows(batches: pd.DataFrame, corrections: Sequence[str]) -> list[BatchR
             elif not is_number(row["Value"]):
                 cells.append(BatchCell("not computed", "", "", str(row["Note"] or NO_NOTE)))
             else:
-                change = "" if correction == reference else _change(row, before, better)
+                change = "" if correction == reference else describe_change(row, before, better)
                 text = words.number(row["Value"])
                 cells.append(BatchCell(text, interval(words, row["Low"], row["High"]), change, str(row["Note"] or "")))
         rows.append(BatchRow(features, words.label, words.explanation, better, cells))
     return rows
 
 
-def _change(after: dict, before: dict, better: str) -> str:
-    """Compare two rows; where their 95 % intervals overlap, nothing is claimed."""
+def describe_change(after: dict, before: dict, better: str) -> str:
+    """Compare two rows of a table: `better`, `worse`, or `no clear change` where their 95 % intervals overlap.
+
+    Empty where one value is missing or no direction (`higher` or `lower`) is better.
+    """
     if not is_number(before.get("Value")) or better not in ("higher", "lower"):
         return ""
     bounds = [row[end] for row in (after, before) for end in ("Low", "High")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,13 @@ from platewise.algorithms import ALGORITHMS
 from platewise.columns import PLATE, SITE, WELL
 from platewise.config.segmentation import SegmentationConfig
 from platewise.config.store import StoreConfig
-from platewise.fields import BadFieldError, read_field
+from platewise.fields import BadFieldError, ReadFile, read_field
 from platewise.illumination import read_illumination
 from platewise.inventory import field_status
 from platewise.qc.fields import field_quality
+from platewise.scratch import Scratch, read_fields
 from platewise.segmentation.engine import Engine, make_engine
-from platewise.store.commit import Commit, clean_leftovers, commit_field, digest_of, read_commit, remove_field
+from platewise.store.commit import Commit, clean_well, commit_field, digest_of, read_commit, remove_field
 from platewise.store.fields import hash_label
 from platewise.tables import read_table, write_table
 
@@ -49,7 +51,13 @@ class _Field:
 
 
 def segment_block(
-    inventory: Path, illumination: Path, store: Path, manifest: Path, plate: str, settings: SegmentSettings
+    inventory: Path,
+    illumination: Path,
+    store: Path,
+    manifest: Path,
+    plate: str,
+    settings: SegmentSettings,
+    scratch: Scratch | None = None,
 ) -> None:
     """Segment every readable field of a block and write the block's manifest last.
 
@@ -70,13 +78,15 @@ def segment_block(
         Name of the plate.
     settings
         Sections of the config.
+    scratch
+        Where images are copied ahead; None reads them in their place.
     """
     table = read_table(inventory)
     flat = read_illumination(illumination)
     rows: Rows = []
     pending: list[_Field] = []
     for well in dict.fromkeys(table[WELL]):
-        clean_leftovers(store, well)
+        clean_well(store, well)
     for (well, site), group in table.groupby([WELL, SITE], sort=False):
         field = _Field(str(well), int(site), group, _digest(group, flat, settings))
         if group["Status"].ne("ok").any():
@@ -88,7 +98,7 @@ def segment_block(
             pending.append(field)
     if pending:
         engine = make_engine(settings.segmentation, settings.channels)
-        rows.extend(_segment(pending, flat, store, plate, settings, engine))
+        rows.extend(_segment(pending, flat, store, plate, settings, engine, scratch))
     facts = {
         "stage": "segment",
         "algorithm": ALGORITHMS["segment"],
@@ -104,13 +114,18 @@ def _segment(
     plate: str,
     settings: SegmentSettings,
     engine: Engine,
+    scratch: Scratch | None,
 ) -> Iterator[dict[str, object]]:
+    def read(_: _Field, rows: pd.DataFrame, read_file: ReadFile) -> npt.NDArray[np.float32]:
+        return read_field(rows, settings.channels, None, read_file)
+
+    reading = read_fields([(field, field.rows) for field in fields], read, scratch)
     size = settings.segmentation.batch_size
-    for start in range(0, len(fields), size):
+    for _ in range(0, len(fields), size):
         batch, images, raws = [], [], []
-        for field in fields[start : start + size]:
+        for field, image in islice(reading, size):
             try:
-                raw = read_field(field.rows, settings.channels, None)
+                raw = image.result()
             except BadFieldError as error:
                 yield _bad(store, plate, field, error.reason)
                 continue

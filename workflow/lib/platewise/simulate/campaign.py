@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
@@ -18,6 +17,7 @@ import pandas as pd
 import tifffile
 
 from platewise.errors import DataError
+from platewise.files import whole_file
 from platewise.plan.wells import FORMATS
 from platewise.simulate.compounds import VEHICLE
 from platewise.simulate.designs import Design, preset
@@ -243,26 +243,16 @@ def write_field(field: Field, paths: FieldPaths, batch: str) -> None:
 
 
 def _write_tiff(path: Path, image: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
+    with whole_file(path, flush=False) as temporary:
         tifffile.imwrite(temporary, image, compression="zlib", compressionargs={"level": 1}, metadata=None)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write_text(path: Path, text: str) -> None:
     """Write a text whole or not at all; a file that already says the same keeps its time of change."""
     if _read_text(path) == text:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
+    with whole_file(path, flush=False) as temporary:
         temporary.write_text(text)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write_sheets(design: Design, folder: Path, layout: dict[str, tuple[Well, ...]]) -> None:

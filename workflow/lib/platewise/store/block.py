@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from platewise.columns import SITE, WELL
 from platewise.errors import DataError
-from platewise.fields import read_field
+from platewise.fields import ReadFile, read_field
 from platewise.illumination import read_illumination
+from platewise.scratch import Scratch, read_fields
 from platewise.store.fields import hash_label, read_labels
 from platewise.store.paths import HASH_COLUMNS
 from platewise.tables import read_table
@@ -38,8 +41,17 @@ class Field:
     labels: dict[str, npt.NDArray[np.int32]]
 
 
-def read_block(files: BlockFiles, channels: list[str]) -> Iterator[Field]:
-    """Yield the good fields of a block, in plate order.
+def read_block(files: BlockFiles, channels: list[str], scratch: Scratch | None = None) -> Iterator[Field]:
+    """Yield the good fields of a block, in plate order; the next one is read while the caller works.
+
+    Parameters
+    ----------
+    files
+        What the block is read from.
+    channels
+        Names of the channels, in the order wanted.
+    scratch
+        Where images are copied ahead; None reads them in their place.
 
     Raises
     ------
@@ -48,15 +60,26 @@ def read_block(files: BlockFiles, channels: list[str]) -> Iterator[Field]:
     """
     flat = read_illumination(files.illumination)
     images = dict(list(read_table(files.inventory).groupby([WELL, SITE])))
-    good = read_table(files.manifest).query("Status == 'ok'")
-    for row in good.to_dict("records"):
-        well, site = row[WELL], int(row[SITE])
-        labels = read_labels(files.store, well, site)
-        for name, column in HASH_COLUMNS.items():
-            if hash_label(labels[name]) != row[column]:
-                raise DataError(
-                    f"{files.store}: the label {name} of well {well}, field {site} is not the one that "
-                    f"{files.manifest} lists. Hint: run `platewise verify`, then the workflow again; it will make this "
-                    "block anew."
-                )
-        yield Field(well, site, read_field(images[well, site], channels, flat), labels)
+    good = read_table(files.manifest).query("Status == 'ok'").to_dict("records")
+
+    def read(listed: dict[str, Any], rows: pd.DataFrame, read_file: ReadFile) -> Field:
+        labels = _read_listed_labels(files, listed)
+        return Field(listed[WELL], int(listed[SITE]), read_field(rows, channels, flat, read_file), labels)
+
+    fields = [(listed, images[listed[WELL], listed[SITE]]) for listed in good]
+    for _, field in read_fields(fields, read, scratch):
+        yield field.result()
+
+
+def _read_listed_labels(files: BlockFiles, listed: dict[str, Any]) -> dict[str, npt.NDArray[np.int32]]:
+    """Read the labels of a field and hold them against its row of the manifest."""
+    well, site = listed[WELL], int(listed[SITE])
+    labels = read_labels(files.store, well, site)
+    for name, column in HASH_COLUMNS.items():
+        if hash_label(labels[name]) != listed[column]:
+            raise DataError(
+                f"{files.store}: the label {name} of well {well}, field {site} is not the one that "
+                f"{files.manifest} lists. Hint: run `platewise verify`, then the workflow again; it will make this "
+                "block anew."
+            )
+    return labels

@@ -18,6 +18,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from platewise.errors import DataError
 from platewise.store.paths import LABELS, field_path
 from platewise.store.plate import OME_VERSION
+from platewise.zarr_memory import new_group, write_out
 
 # A million cells in one field is beyond any plate; int32 is what ngio, napari and scikit-image expect.
 LABEL_DTYPE = np.int32
@@ -40,7 +41,7 @@ def write_field(
     levels: int,
     attributes: dict[str, Any],
 ) -> None:
-    """Write one field's group into ``folder``, which must not exist yet.
+    """Write one field's group into ``folder``, which is made.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def write_field(
         Kept under ``platewise`` in the group's attributes.
     """
     levels = levels if image is not None else 1
-    root = zarr.create_group(folder, zarr_format=3)
+    root, contents = new_group()
     ome: dict[str, Any] = {"version": OME_VERSION}
     if image is not None:
         ome["multiscales"] = [_multiscales(name, "cyx", levels, pixel_size)]
@@ -84,6 +85,7 @@ def write_field(
         for number in range(levels):
             _write_array(label_group, str(number), level, chunks=level.shape, axes="yx")
             level = level[::2, ::2]
+    write_out(contents, folder)
 
 
 def read_label(store: Path, well: str, site: int, name: str) -> npt.NDArray[np.int32]:

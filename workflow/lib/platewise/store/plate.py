@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from platewise.files import whole_file
 from platewise.store.paths import row_and_column, well_path
 
 OME_VERSION = "0.5"
@@ -19,10 +19,8 @@ def write_group(folder: Path, attributes: dict[str, Any]) -> None:
     path = folder / "zarr.json"
     if path.is_file() and path.read_text() == text:
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".zarr.json.{uuid.uuid4().hex}.tmp"
-    temporary.write_text(text)
-    temporary.replace(path)
+    with whole_file(path, flush=False) as temporary:
+        temporary.write_text(text)
 
 
 def prepare_store(store: Path, plate: str, fields: Mapping[str, Sequence[int]]) -> None:

@@ -1,0 +1,64 @@
+"""The list of a campaign's jobs; tests/workflow/test_status.py holds it against Snakemake's plan."""
+
+import pytest
+
+from platewise.plan.campaign import load_campaign
+from platewise.plan.jobs import campaign_stages, list_jobs, list_targets, plate_stages
+
+EMBEDDINGS = {"deep": {"kind": "weak", "train_plates": ["P1"], "normalise": "crop"}, "random": {"kind": "random"}}
+
+
+@pytest.fixture
+def raw(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "map.txt").write_text("well_position\tcompound\nA01\tDMSO\nA02\tx\nB01\ty\n")
+    sheet = ["plate\tbatch\treader\timages\tplatemap"]
+    sheet += [f"{plate}\tb1\tphenix\t{tmp_path}/images\t{tmp_path}/map.txt" for plate in ("P1", "P2")]
+    (tmp_path / "plates.tsv").write_text("\n".join(sheet) + "\n")
+    return {
+        "campaign": "test",
+        "results": str(tmp_path / "results"),
+        "plates": str(tmp_path / "plates.tsv"),
+        "plate_format": 6,
+        "metadata": {"key": "compound", "negcon": ["DMSO"]},
+        "images": {"channels": {"DNA": "ch5", "ER": "ch4", "RNA": "ch3", "AGP": "ch2", "Mito": "ch1"}},
+        "blocks": {"wells_per_block": 3},
+        "embeddings": EMBEDDINGS,
+    }
+
+
+def test_every_job_comes_after_those_that_make_its_inputs(raw):
+    jobs = list_jobs(load_campaign(raw))
+    made = set()
+    everything = {output for job in jobs for output in job.outputs}
+    for job in jobs:
+        assert {path for path in (*job.inputs, *job.kept) if path in everything} <= made, job.label
+        assert not made & set(job.outputs)
+        made.update(job.outputs)
+    assert jobs[-1].label == "report_campaign"
+
+
+def test_every_job_belongs_to_a_stage(raw):
+    campaign = load_campaign(raw)
+    jobs = list_jobs(campaign)
+    assert {job.stage for job in jobs if job.plate} == set(plate_stages(campaign))
+    assert {job.stage for job in jobs if not job.plate} == set(campaign_stages(campaign))
+    assert {(job.plate, job.block) for job in jobs if job.rule == "segment_block"} == {
+        (plate, block) for plate in ("P1", "P2") for block in ("A01-A03", "B01-B03")
+    }
+
+
+def test_targets_are_the_report_and_the_promised_tables(raw):
+    campaign = load_campaign(raw)
+    targets = list_targets(list_jobs(campaign))
+    names = {target.removeprefix(f"{campaign.folder}/") for target in targets}
+    assert len(targets) == len(names)
+    assert {
+        "report/index.html",
+        "plates/P1/fields/A01-A03.parquet",
+        "plates/P1/cells/A01-A03.parquet",
+        "plates/P2/embeddings/random/B01-B03.parquet",
+        "plates/P2/profiles/deep.normalised.parquet",
+        "campaign/profiles/classical.selected.parquet",
+    } <= names
+    assert not [name for name in names if "inventory" in name or "campaign/embedding" in name or "crops" in name]

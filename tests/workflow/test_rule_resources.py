@@ -1,0 +1,86 @@
+"""What every rule asks for, from Snakemake's own rules."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from project import CHANNELS, ROOT
+from snakemake.api import SnakemakeApi
+from snakemake.iocontainers import Wildcards
+from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
+
+SCRIPTS = ROOT / "workflow" / "scripts"
+DEVICE_RULES = {"train_embedding", "embed_block"}
+WILDCARDS = {"plate": "P1", "block": "A01-A03", "features": "classical", "model": "deep", "correction": "none"}
+TABLE = "Metadata_Plate,Metadata_Well,Metadata_Perturbation,Cells_A\nP1,A01,DMSO,1\nP1,A02,x,2\n"
+
+
+def image_campaign(folder):
+    """Two plates that are cut into different blocks: two rules make their inventories."""
+    for name, wells in (("one", ("A01", "A02")), ("two", ("A01", "B01"))):
+        rows = [f"{well}\t{'DMSO' if well == 'A01' else 'x'}" for well in wells]
+        (folder / f"{name}.txt").write_text("\n".join(["well_position\tcompound", *rows]) + "\n")
+    sheet = ["plate\tbatch\treader\timages\tplatemap"]
+    sheet += [f"{plate}\tb1\tphenix\t{folder}\t{folder}/{name}.txt" for plate, name in (("P1", "one"), ("P2", "two"))]
+    (folder / "plates.tsv").write_text("\n".join(sheet) + "\n")
+    return {
+        "plates": str(folder / "plates.tsv"),
+        "plate_format": 6,
+        "metadata": {"key": "compound", "negcon": ["DMSO"]},
+        "images": {"channels": CHANNELS},
+        "blocks": {"wells_per_block": 3},
+        "embeddings": {"deep": {"kind": "weak", "train_plates": ["P1"]}},
+    }
+
+
+def table_campaign(folder):
+    (folder / "wells.csv").write_text(TABLE)
+    return {"table": {"paths": [str(folder / "wells.csv")], "negcon": ["DMSO"]}}
+
+
+@pytest.fixture(scope="module", params=[image_campaign, table_campaign])
+def rules(request, tmp_path_factory):
+    """The rules of a campaign that have something to do, by name."""
+    folder = tmp_path_factory.mktemp("campaign")
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump({"campaign": "test", "results": str(folder)} | request.param(folder)))
+    with SnakemakeApi(OutputSettings()) as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(),
+            config_settings=ConfigSettings(configfiles=[config]),
+            snakefile=ROOT / "Snakefile",
+        )._workflow
+        yield {rule.name: rule for rule in workflow.rules if not rule.norun}
+
+
+def asked(rule, name, attempt):
+    wildcards = Wildcards(fromdict={key: WILDCARDS[key] for key in rule.wildcard_names})
+    return rule.resources[name].evaluate(wildcards, attempt=attempt).value
+
+
+def test_every_rule_asks_for_threads_memory_and_time(rules):
+    assert len(rules) >= 9
+    for name, rule in rules.items():
+        assert rule.resources["_cores"].value in (1, 2, 4), name
+        assert {"mem_mb", "runtime"} <= set(rule.resources), name
+        assert asked(rule, "mem_mb", 1) >= 700, name
+        assert asked(rule, "runtime", 1) >= 30, name
+
+
+def test_further_tries_ask_for_more(rules):
+    for name, rule in rules.items():
+        for resource in ("mem_mb", "runtime"):
+            amounts = [asked(rule, resource, attempt) for attempt in (1, 2, 3)]
+            assert amounts == [amounts[0], 2 * amounts[0], 3 * amounts[0]], (name, resource)
+
+
+def test_the_rules_that_use_a_device_ask_for_a_gpu_and_no_other(rules):
+    using = {name for name, rule in rules.items() if "device" in (SCRIPTS / Path(rule.script).name).read_text()}
+    asking = {name: rule.resources["gpu"].value for name, rule in rules.items() if "gpu" in rule.resources}
+    assert asking == dict.fromkeys(using, 1)
+    assert using == (DEVICE_RULES if "embed_block" in rules else set())
+
+
+def test_no_rule_names_a_site(rules):
+    known = {"_cores", "_nodes", "tmpdir", "mem_mb", "runtime", "gpu"}
+    assert set().union(*(rule.resources for rule in rules.values())) <= known

@@ -1,0 +1,160 @@
+"""How much memory and time the jobs of each rule ask for, from what is known before any of them has run.
+
+Memory follows what it depends on: the channels of a field, the fields of a block, the wells and features of a
+campaign. What is not known at planning is taken at the upper end: fields of 2160 x 2160 pixels with 500 cells, 9 of
+them a well where the sheet does not say, 220 features a channel. So smaller images need less than is asked for;
+`platewise resources` then prints the numbers that fit.
+
+The figures were measured with benchmarks/bench_memory.py (profiles of 9,600 wells), on 18 fields of 2160 x 2160 x 5
+tiled from the demo, on a plate of 17,280 small images, and on finished campaigns. benchmarks/measured.tsv holds them
+all, and a test holds what is asked for against them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# A job on SLURM is two Snakemakes, one inside the other, of 175 to 230 MB each (25 to 290 plates), beside the script.
+SNAKEMAKE_MB = 400
+# Where the sheet of plates does not say.
+FIELDS_PER_WELL = 9
+_FEATURES_PER_CHANNEL = 220
+_CELLS_PER_FIELD = 500
+_FIELD_PIXELS = 2160 * 2160
+# Python with the libraries of a stage holds 110 to 260 MB, with torch 330.
+_LIBRARIES_MB, _TORCH_MB = 300, 350
+# The libraries and the context of a GPU hold memory of the host, too.
+_CUDA_MB = 2500
+_MEMORY_STEP_MB, _TIME_STEP_MIN, _LEAST_MIN = 100, 10, 30
+# Nodes and shared file systems may be slower by as much than where the seconds below were measured.
+_TIME_HEADROOM = 4
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a job works on; what does not concern its rule is left at 0.
+
+    ``fields`` are those of its block or plate, ``block_fields`` those of the largest block whose cells it holds;
+    ``features`` belong to its cells or profiles; ``wells`` are the campaign's and ``treatments`` what they were given.
+    ``batch`` is how many fields are segmented at a time, ``crops_mb`` the size of all crops that are held, ``steps``
+    the work of a training, in steps of the default network, and ``shuffles`` how often labels are shuffled.
+    """
+
+    channels: int = 0
+    fields: int = 0
+    block_fields: int = 0
+    features: int = 0
+    wells: int = 0
+    treatments: int = 0
+    batch: int = 0
+    crops_mb: float = 0
+    steps: float = 0
+    shuffles: int = 0
+
+    @property
+    def field_mb(self) -> float:
+        """One field as it is held in memory: float32."""
+        return self.channels * _FIELD_PIXELS * 4 / 2**20
+
+    @property
+    def cells_mb(self) -> float:
+        """The cells of a block with their features: float32."""
+        return self.block_fields * _CELLS_PER_FIELD * self.features * 4 / 2**20
+
+    @property
+    def profiles_mb(self) -> float:
+        """All wells with their features: float64."""
+        return self.wells * self.features * 8 / 2**20
+
+    @property
+    def well_pairs_mb(self) -> float:
+        """A number for every two wells: float64."""
+        return self.wells**2 * 8 / 2**20
+
+    @property
+    def treatment_pairs_mb(self) -> float:
+        """A number for every two treatments: float64."""
+        return self.treatments**2 * 8 / 2**20
+
+
+def classical_features(channels: int) -> int:
+    """Return about how many features are measured of a cell; 1,069 with five channels."""
+    return channels * _FEATURES_PER_CHANNEL
+
+
+def memory_mb(rule: str, size: Size) -> int:
+    """Return the MB that the first try of a job asks for: all that SLURM counts, rounded up to 100."""
+    return _round_up(SNAKEMAKE_MB + _MEMORY_MB[rule](size), _MEMORY_STEP_MB)
+
+
+def runtime_min(rule: str, size: Size) -> int:
+    """Return the minutes that the first try of a job asks for: four times what was measured, rounded up to 10."""
+    return max(_LEAST_MIN, _round_up(_TIME_HEADROOM * _SECONDS[rule](size) / 60, _TIME_STEP_MIN))
+
+
+def _round_up(amount: float, step: int) -> int:
+    return math.ceil(amount / step) * step
+
+
+# What the script of a rule holds, MB.
+_MEMORY_MB: dict[str, Callable[[Size], float]] = {
+    "inventory_plate": lambda size: _LIBRARIES_MB + 0.01 * size.fields * size.channels,
+    # Block means of some hundred fields; one field a thread on the way.
+    "estimate_illumination": lambda size: _LIBRARIES_MB + 4 * size.field_mb,
+    "prepare_store": lambda size: _LIBRARIES_MB + 0.02 * size.fields,
+    # Raw and corrected images of a batch and of the next field; the filters work on one field.
+    "segment_block": lambda size: _LIBRARIES_MB + (2 * size.batch + 13) * size.field_mb,
+    # The field in work, the next one, and all cells twice when they are stacked and written.
+    "measure_block": lambda size: _LIBRARIES_MB + 12 * size.field_mb + 2.2 * size.cells_mb,
+    "crop_block": lambda size: _LIBRARIES_MB + 9 * size.field_mb,
+    "reference_plate": lambda size: _LIBRARIES_MB + 0.1 * size.fields,
+    "train_embedding": lambda size: _TORCH_MB + _CUDA_MB + 1.1 * size.crops_mb,
+    "embed_block": lambda size: _TORCH_MB + _CUDA_MB + 11 * size.field_mb,
+    # The cells of a block as Arrow, as pandas, well by well.
+    "aggregate_plate": lambda size: _LIBRARIES_MB + 5 * size.cells_mb,
+    "summarise_qc": lambda size: _LIBRARIES_MB + 0.2 * size.fields,
+    # A picture is shrunk before the next one is read.
+    "report_plate": lambda size: _LIBRARIES_MB + 6 * size.field_mb + 0.05 * size.fields,
+    "import_profiles": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb,
+    # One plate at a time, and all controls.
+    "normalise_plates": lambda size: _LIBRARIES_MB + size.profiles_mb,
+    "select_features": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
+    "correct_batches": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb,
+    "build_consensus": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
+    "build_network": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb + 3 * size.treatment_pairs_mb,
+    # Which treatments share an annotation, a byte a pair, for every shuffle at once.
+    "evaluate_network": lambda size: (
+        _LIBRARIES_MB + 8 * size.profiles_mb + (5 + size.shuffles / 8) * size.treatment_pairs_mb
+    ),
+    "score_batches": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb + 2.5 * size.well_pairs_mb,
+    "report_campaign": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
+}
+
+# CPU seconds of a script on one core.
+_SECONDS: dict[str, Callable[[Size], float]] = {
+    # Mostly waiting for the file system.
+    "inventory_plate": lambda size: 0.01 * size.fields * size.channels,
+    "estimate_illumination": lambda size: 0.8 * min(size.fields, 512),
+    "prepare_store": lambda size: 0.01 * size.fields,
+    "segment_block": lambda size: 60 + 8 * size.fields,
+    "measure_block": lambda size: 60 + 8 * size.fields,
+    "crop_block": lambda size: 60 + 2 * size.fields,
+    "reference_plate": lambda size: 60 + 0.05 * size.fields,
+    # On a GPU it is a fraction.
+    "train_embedding": lambda size: 120 + 0.1 * size.steps,
+    "embed_block": lambda size: 60 + 4 * size.fields,
+    "aggregate_plate": lambda size: 60 + 0.1 * size.fields,
+    "summarise_qc": lambda size: 60 + 0.1 * size.fields,
+    "report_plate": lambda size: 300,
+    "import_profiles": lambda size: 60 + 0.5 * size.profiles_mb,
+    "normalise_plates": lambda size: 120 + 0.5 * size.profiles_mb,
+    "select_features": lambda size: 60 + 0.5 * size.profiles_mb,
+    "correct_batches": lambda size: 60 + size.profiles_mb,
+    "build_consensus": lambda size: 60 + 0.2 * size.profiles_mb,
+    "build_network": lambda size: 120 + 0.5 * size.treatment_pairs_mb,
+    "evaluate_network": lambda size: 120 + 8 * size.treatment_pairs_mb,
+    "score_batches": lambda size: 120 + 0.2 * size.well_pairs_mb,
+    "report_campaign": lambda size: 120 + 0.5 * size.profiles_mb,
+}

@@ -1,0 +1,303 @@
+"""Every job of a campaign with its files, as the rules in workflow/rules make them.
+
+Snakemake alone decides what runs. Those who look at a campaign from outside (`platewise status`, `platewise verify`)
+need its jobs within a second and without touching Snakemake's own files: so they are listed here once more, and a test
+holds this list against Snakemake's plan: rules, wildcards, inputs, outputs, logs and benchmarks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from platewise.config.campaign import CLASSICAL
+from platewise.plan.campaign import Campaign
+from platewise.plan.plates import Plate
+from platewise.plan.training import is_trained, training_plates
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Job:
+    """One job.
+
+    ``stage`` is what people call its rule (``embed:deep``); ``plate`` and ``block`` are empty where the job is the
+    campaign's or the whole plate's; ``wildcards`` are in the order of the output's path; ``kept`` are those inputs
+    whose age does not matter (``ancient``).
+    """
+
+    rule: str
+    stage: str
+    plate: str
+    block: str
+    wildcards: tuple[str, ...]
+    inputs: tuple[str, ...]
+    kept: tuple[str, ...]
+    outputs: tuple[str, ...]
+    log: str
+    benchmark: str
+
+    @property
+    def tables(self) -> list[str]:
+        """The outputs that are Parquet tables."""
+        return [output for output in self.outputs if output.endswith(".parquet")]
+
+    @property
+    def label(self) -> str:
+        """The job in words: its rule, then the values of its wildcards."""
+        return " ".join((self.rule, *self.wildcards))
+
+
+def list_jobs(campaign: Campaign) -> list[Job]:
+    """Return all jobs of a campaign, each after those that make its inputs; the campaign's report is the last."""
+    root = f"{campaign.config.results}/{campaign.config.campaign}"
+    makers = [_image_jobs(campaign, root)] if campaign.from_images else [_import_jobs(campaign, root)]
+    return [*makers[0], *_campaign_jobs(campaign, root)]
+
+
+def list_targets(jobs: Sequence[Job]) -> list[str]:
+    """Return the files that every run makes if they are missing: the report, the promised tables, the plate stores.
+
+    Snakemake makes a missing file again only if it was asked for, or if something else that is to be made needs it.
+    """
+    # Inventories and references are scaffolding, and an embedding is trained once and then kept.
+    promised = (job for job in jobs if not job.stage.startswith(("inventory", "reference", "train:")))
+    stores = [output for job in jobs if job.stage == "store" for output in job.outputs]
+    return [*jobs[-1].outputs, *(table for job in promised for table in job.tables), *stores]
+
+
+def plate_stages(campaign: Campaign) -> list[str]:
+    """Return the stages of a plate, in the order of the data; none where a campaign starts from a table."""
+    if not campaign.from_images:
+        return []
+    embeddings = [f"embed:{model}" for model in campaign.config.embeddings]
+    learned = ["crops", *(["reference"] if _scaled(campaign) else []), *embeddings] if embeddings else []
+    return ["inventory", "illumination", "store", "segment", "measure", *learned, "profiles", "qc", "report"]
+
+
+def campaign_stages(campaign: Campaign) -> list[str]:
+    """Return the stages of the campaign as a whole, in the order of the data."""
+    first = [f"train:{model}" for model in campaign.config.embeddings] if campaign.from_images else ["import"]
+    return [*first, "normalise", "select", "correct", "consensus", "network", "evaluate", "batches", "report"]
+
+
+def _job(
+    root: str,
+    rule: str,
+    stage: str,
+    place: str,
+    wildcards: Sequence[str],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    *,
+    kept: Sequence[str] = (),
+    plate: str = "",
+    block: str = "",
+) -> Job:
+    """Make a job; ``place`` is where its log and benchmark lie."""
+    log, benchmark = f"{root}/logs/{place}.log", f"{root}/benchmarks/{place}.tsv"
+    return Job(rule, stage, plate, block, tuple(wildcards), tuple(inputs), tuple(kept), tuple(outputs), log, benchmark)
+
+
+def _image_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
+    """Yield the jobs from images to level 3, and each plate's QC and page."""
+    # Plates that are cut into the same blocks share a rule.
+    rules = {
+        name: "inventory_plate" if number == 0 else f"inventory_plate_{number + 1}"
+        for number, names in enumerate(campaign.layouts.values())
+        for name in names
+    }
+    needed = _needed_crops(campaign, root)
+    for name, plate in campaign.plates.items():
+        yield from _plate_jobs(campaign, root, plate, rules[name])
+        yield from _block_jobs(root, plate, needed)
+        if _scaled(campaign):
+            yield _reference_job(root, plate)
+    for model in campaign.config.embeddings:
+        yield _training_job(campaign, root, model)
+        for plate in campaign.plates.values():
+            yield from _embed_jobs(campaign, root, plate, model)
+    for plate in campaign.plates.values():
+        yield from _result_jobs(campaign, root, plate)
+
+
+def _plate_jobs(campaign: Campaign, root: str, plate: Plate, inventory_rule: str) -> Iterator[Job]:
+    name = plate.row.plate
+    inventories = _of_blocks(root, plate, "inventory")
+    flat, store = f"{root}/plates/{name}/illumination.zarr", f"{root}/plates/{name}/plate.zarr/zarr.json"
+    place, images = f"inventory_plate/{name}", [plate.row.images]
+    yield _job(root, inventory_rule, "inventory", place, [name], images, inventories, plate=name)
+    place = f"estimate_illumination/{name}"
+    yield _job(root, "estimate_illumination", "illumination", place, [name], [], [flat], kept=inventories, plate=name)
+    yield _job(root, "prepare_store", "store", f"prepare_store/{name}", [name], inventories, [store], plate=name)
+
+
+def _block_jobs(root: str, plate: Plate, needed: set[str]) -> Iterator[Job]:
+    name = plate.row.plate
+    folder = f"{root}/plates/{name}"
+    flat = f"{folder}/illumination.zarr"
+    for block in plate.blocks:
+        inventory, manifest = (f"{folder}/{kind}/{block}.parquet" for kind in ("inventory", "fields"))
+        made = {"segment": ("segment_block", [inventory, flat], manifest)}
+        made["measure"] = ("measure_block", [manifest, inventory, flat], f"{folder}/cells/{block}.parquet")
+        crops = f"{folder}/crops/{block}.zarr"
+        if crops in needed:
+            made["crops"] = ("crop_block", [manifest, inventory, flat], crops)
+        for stage, (rule, inputs, output) in made.items():
+            place, wildcards = f"{rule}/{name}/{block}", [name, block]
+            yield _job(root, rule, stage, place, wildcards, inputs, [output], plate=name, block=block)
+
+
+def _reference_job(root: str, plate: Plate) -> Job:
+    name = plate.row.plate
+    output = f"{root}/plates/{name}/crops/reference.parquet"
+    place, crops = f"reference_plate/{name}", _crops(root, plate)
+    return _job(root, "reference_plate", "reference", place, [name], crops, [output], plate=name)
+
+
+def _training_job(campaign: Campaign, root: str, model: str) -> Job:
+    platemaps = sorted({plate.row["platemap"] for plate in training_plates(campaign, model)})
+    outputs = [*_weights(root, model), f"{root}/campaign/embedding/{model}/curves.parquet"]
+    files = [*_training_crops(campaign, root, model), *platemaps, *campaign.metadata_tables]
+    trained = is_trained(campaign, model)
+    return _job(
+        root,
+        "train_embedding",
+        f"train:{model}",
+        f"train_embedding/{model}",
+        [model],
+        [] if trained else files,
+        outputs,
+        kept=files if trained else [],
+    )
+
+
+def _embed_jobs(campaign: Campaign, root: str, plate: Plate, model: str) -> Iterator[Job]:
+    name, config = plate.row.plate, campaign.config
+    folder = f"{root}/plates/{name}"
+    reference = [f"{folder}/crops/reference.parquet"] if config.embeddings[model].normalise == "plate" else []
+    for block in plate.blocks:
+        if config.crops.keep == "all":
+            source = [f"{folder}/crops/{block}.zarr"]
+        else:
+            source = [f"{folder}/{kind}/{block}.parquet" for kind in ("fields", "inventory")]
+            source.append(f"{folder}/illumination.zarr")
+        yield _job(
+            root,
+            "embed_block",
+            f"embed:{model}",
+            f"embed_block/{model}/{name}/{block}",
+            [name, model, block],
+            [*source, *_weights(root, model), *reference],
+            [f"{folder}/embeddings/{model}/{block}.parquet"],
+            plate=name,
+            block=block,
+        )
+
+
+def _result_jobs(campaign: Campaign, root: str, plate: Plate) -> Iterator[Job]:
+    name = plate.row.plate
+    folder, sheets = f"{root}/plates/{name}", _sheets(campaign, plate)
+    for features in campaign.config.features:
+        tables = _of_blocks(root, plate, "cells" if features == CLASSICAL else f"embeddings/{features}")
+        outputs = [f"{folder}/profiles/{features}.wells{ending}.parquet" for ending in ("", ".dropped")]
+        place = f"aggregate_plate/{features}/{name}"
+        inputs = [*tables, *sheets]
+        yield _job(root, "aggregate_plate", "profiles", place, [name, features], inputs, outputs, plate=name)
+    manifests, qc = _of_blocks(root, plate, "fields"), [f"{folder}/qc/{level}.parquet" for level in ("fields", "wells")]
+    inputs = [*manifests, *_of_blocks(root, plate, "cells"), *sheets]
+    yield _job(root, "summarise_qc", "qc", f"summarise_qc/{name}", [name], inputs, qc, plate=name)
+    inputs = [*qc, *_of_blocks(root, plate, "inventory"), f"{folder}/illumination.zarr"]
+    page, place = f"{root}/report/plates/{name}.html", f"report_plate/{name}"
+    yield _job(root, "report_plate", "report", place, [name], inputs, [page], plate=name)
+
+
+def _import_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
+    outputs = _wells(campaign, root, CLASSICAL) + _wells(campaign, root, CLASSICAL, ".dropped")
+    yield _job(root, "import_profiles", "import", "import_profiles", [], campaign.tables, outputs)
+
+
+def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
+    """Yield the jobs from level 3 to the report."""
+    profiles, report = f"{root}/campaign/profiles", []
+    for features in campaign.config.features:
+        wells = _wells(campaign, root, features)
+        report += [*wells, *_wells(campaign, root, features, ".dropped")]
+        normalised = [f"{root}/plates/{name}/profiles/{features}.normalised.parquet" for name in campaign.plate_names]
+        place = f"normalise_plates/{features}"
+        yield _job(root, "normalise_plates", "normalise", place, [features], wells, normalised)
+        selected, selection = (f"{profiles}/{features}.{kind}.parquet" for kind in ("selected", "selection"))
+        place = f"select_features/{features}"
+        yield _job(root, "select_features", "select", place, [features], normalised, [selected, selection])
+        report.append(selection)
+        for correction in campaign.config.correction.methods:
+            made = list(_corrected_jobs(root, features, correction, selected, wells))
+            report += [table for job in made if job.rule != "build_consensus" for table in job.tables]
+            yield from made
+    if campaign.from_images:
+        folder = f"{root}/campaign/embedding"
+        report += [f"{folder}/{model}/curves.parquet" for model in campaign.config.embeddings]
+        for name in campaign.plates:
+            report.append(f"{root}/report/plates/{name}.html")
+            report += [f"{root}/plates/{name}/qc/{level}.parquet" for level in ("fields", "wells")]
+    yield _job(root, "report_campaign", "report", "report_campaign", [], report, [f"{root}/report/index.html"])
+
+
+def _corrected_jobs(root: str, features: str, correction: str, selected: str, wells: list[str]) -> Iterator[Job]:
+    """Yield the jobs of one kind of features under one correction."""
+    name, campaign = f"{features}.{correction}", f"{root}/campaign"
+    profiles, h5ad = (f"{campaign}/profiles/{name}.{ending}" for ending in ("parquet", "h5ad"))
+    consensus = f"{campaign}/profiles/{name}.consensus.parquet"
+    network = [f"{campaign}/network/{name}/{file}" for file in _NETWORK]
+    scores, enrichment, batches = (f"{campaign}/evaluation/{name}.{kind}.parquet" for kind in _EVALUATION)
+    for rule, stage, inputs, outputs in (
+        ("correct_batches", "correct", [selected], [profiles, h5ad]),
+        ("build_consensus", "consensus", [profiles], [consensus]),
+        ("build_network", "network", [profiles, consensus], network),
+        ("evaluate_network", "evaluate", [profiles, consensus], [scores, enrichment]),
+        ("score_batches", "batches", [profiles, consensus, *wells], [batches]),
+    ):
+        yield _job(root, rule, stage, f"{rule}/{name}", [features, correction], inputs, outputs)
+
+
+_NETWORK = ("edges.parquet", "nodes.parquet", "network.graphml", "network.h5ad")
+_EVALUATION = ("scores", "enrichment", "batches")
+
+
+def _sheets(campaign: Campaign, plate: Plate) -> list[str]:
+    return [plate.row.platemap, *campaign.metadata_tables]
+
+
+def _of_blocks(root: str, plate: Plate, folder: str) -> list[str]:
+    return [f"{root}/plates/{plate.row.plate}/{folder}/{block}.parquet" for block in plate.blocks]
+
+
+def _crops(root: str, plate: Plate) -> list[str]:
+    return [f"{root}/plates/{plate.row.plate}/crops/{block}.zarr" for block in plate.blocks]
+
+
+def _wells(campaign: Campaign, root: str, features: str, ending: str = "") -> list[str]:
+    names = campaign.plate_names
+    return [f"{root}/plates/{name}/profiles/{features}.wells{ending}.parquet" for name in names]
+
+
+def _weights(root: str, model: str) -> list[str]:
+    return [f"{root}/campaign/embedding/{model}/{file}" for file in ("weights.safetensors", "model.json")]
+
+
+def _scaled(campaign: Campaign) -> bool:
+    """Whether an embedding needs each plate's brightness."""
+    return any(embedding.normalise == "plate" for embedding in campaign.config.embeddings.values())
+
+
+def _training_crops(campaign: Campaign, root: str, model: str) -> list[str]:
+    plates = training_plates(campaign, model)
+    return [f"{root}/plates/{plate.row['plate']}/crops/{block}.zarr" for plate in plates for block in plate.blocks]
+
+
+def _needed_crops(campaign: Campaign, root: str) -> set[str]:
+    """Return the crops that anything is made from."""
+    embeddings = campaign.config.embeddings
+    needed = {path for model in embeddings for path in _training_crops(campaign, root, model)}
+    if (embeddings and campaign.config.crops.keep == "all") or _scaled(campaign):
+        needed.update(path for plate in campaign.plates.values() for path in _crops(root, plate))
+    return needed

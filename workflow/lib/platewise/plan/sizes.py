@@ -1,0 +1,110 @@
+"""How large the jobs of a campaign are, as far as its sheets and its config say."""
+
+from __future__ import annotations
+
+from platewise.config.campaign import CLASSICAL
+from platewise.config.embedding import WeakEmbedding
+from platewise.config.table import TableConfig
+from platewise.plan.campaign import Campaign
+from platewise.plan.demand import FIELDS_PER_WELL, Size, classical_features
+from platewise.plan.plates import Plate
+from platewise.plan.training import training_plates
+from platewise.profiles.plates import read_arrow, table_paths, table_schema
+
+# A step of the network that a config leaves at its defaults: 64 crops of 48 x 48 pixels, 16 filters.
+_STEP_CROPS, _STEP_PIXELS, _STEP_WIDTH = 64, 48 * 48, 16
+
+
+def size_of_block(campaign: Campaign, plate: str, block: str) -> Size:
+    """Return the size of a job on one block."""
+    channels = _channels(campaign)
+    fields = _fields_of_block(campaign.plates[plate], block)
+    return Size(
+        channels=channels,
+        fields=fields,
+        block_fields=fields,
+        features=classical_features(channels),
+        batch=campaign.config.segmentation.batch_size,
+    )
+
+
+def size_of_plate(campaign: Campaign, plate: str, features: str | None = None) -> Size:
+    """Return the size of a job on one plate, which reads its cells block by block."""
+    fields = [_fields_of_block(campaign.plates[plate], block) for block in campaign.plates[plate].blocks]
+    return Size(
+        channels=_channels(campaign),
+        fields=sum(fields),
+        block_fields=max(fields),
+        features=_features(campaign, features),
+    )
+
+
+def size_of_profiles(campaign: Campaign, features: str | None = None) -> Size:
+    """Return the size of a job on all profiles of one kind of features; of the kind with most for None."""
+    wells, different = _wells_of_plates(campaign) if campaign.config.table is None else _wells_of(campaign.config.table)
+    return Size(
+        wells=wells,
+        treatments=different,
+        features=_features(campaign, features),
+        shuffles=campaign.config.evaluation.shuffles,
+    )
+
+
+def size_of_training(campaign: Campaign, model: str) -> Size:
+    """Return the size of a training: its crops, shrunk, and its steps, counted in those of the default network."""
+    embedding, crops = campaign.config.embeddings[model], campaign.config.crops
+    if not isinstance(embedding, WeakEmbedding):
+        return Size()
+    names = [plate.row["plate"] for plate in training_plates(campaign, model)]
+    # A plate may have left the campaign since.
+    wells = sum(len(campaign.plates[name].treatments) for name in names if name in campaign.plates)
+    kept = embedding.cells_per_well if crops.keep == "all" else min(embedding.cells_per_well, crops.cells_per_well)
+    pixels = (crops.size // embedding.downscale) ** 2
+    step = embedding.train_batch / _STEP_CROPS * pixels / _STEP_PIXELS * (embedding.width / _STEP_WIDTH) ** 2
+    return Size(
+        # uint16.
+        crops_mb=wells * kept * _channels(campaign) * pixels * 2 / 2**20,
+        steps=embedding.epochs * embedding.steps_per_epoch * step,
+    )
+
+
+def _channels(campaign: Campaign) -> int:
+    return len(campaign.config.images.channels) if campaign.config.images else 0
+
+
+def _features(campaign: Campaign, features: str | None) -> int:
+    counts = {name: embedding.features for name, embedding in campaign.config.embeddings.items()}
+    counts[CLASSICAL] = (
+        classical_features(_channels(campaign))
+        if campaign.config.table is None
+        else max(len(table_schema(path, []) or ()) for path in table_paths(campaign.config.table, []))
+    )
+    return max(counts.values()) if features is None else counts[features]
+
+
+def _wells_of_plates(campaign: Campaign) -> tuple[int, int]:
+    """Return the number of wells, and of different treatments."""
+    given = [(well.perturbation, well.dose) for plate in campaign.plates.values() for well in plate.treatments]
+    return len(given), _different(given)
+
+
+def _wells_of(tables: TableConfig) -> tuple[int, int]:
+    columns = [name for name in (tables.columns.perturbation, tables.columns.dose) if name]
+    given: list[tuple[object, ...]] = []
+    for path in table_paths(tables, []):
+        # Checked when the campaign was loaded.
+        table = read_arrow(path, columns, [])
+        given += [] if table is None else zip(*(table.column(name).to_pylist() for name in columns), strict=True)
+    return len(given), _different(given)
+
+
+def _different(given: list[tuple[object, ...]]) -> int:
+    # As text: a missing dose is NaN, which equals nothing.
+    return len({tuple(map(str, treatment)) for treatment in given})
+
+
+def _fields_of_block(plate: Plate, block: str) -> int:
+    places = plate.blocks[block]
+    # A block of the unit `field` names its site; else all fields of its wells are in it.
+    each = plate.row.fields_per_well or FIELDS_PER_WELL
+    return sum(each if site is None else 1 for _, site in places)
