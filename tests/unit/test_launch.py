@@ -137,6 +137,13 @@ def test_a_run_is_recorded_while_it_lasts(tmp_path, queue, monkeypatch):
     assert not record.exists()
 
 
+def test_whoever_takes_files_away_asks_whether_anything_is_at_work(tmp_path, queue):
+    launch.refuse_if_at_work(tmp_path)
+    queue.answers = [[JOB]]
+    with pytest.raises(launch.RunningError, match=r"1 job.*still in the queue: 17\. Hint: wait"):
+        launch.refuse_if_at_work(tmp_path)
+
+
 def test_a_signal_to_end_is_handed_on():
     code = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\ntime.sleep(60)"
     threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()

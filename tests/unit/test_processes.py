@@ -87,5 +87,5 @@ def test_a_job_whose_runner_lives_is_no_orphan(start, tmp_path):
     code = f"import subprocess, sys\nsubprocess.run([sys.executable, {str(script)!r}])\n"
     start("runner.py", code)
     assert processes.find_running(tmp_path) is not None
-    for process in processes._processes_in(tmp_path):
+    for process in processes.processes_in(tmp_path):
         process.kill()

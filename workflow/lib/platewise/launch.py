@@ -78,6 +78,18 @@ def clear(folder: Path, earlier_jobs: EarlierJobs) -> None:
     unlock(folder)
 
 
+def refuse_if_at_work(folder: Path) -> None:
+    """Raise ``RunningError`` if anything works in ``folder``: a Snakemake, here or elsewhere, or jobs in the queue."""
+    _refuse_other_machines(folder)
+    jobs = queued_jobs(folder)
+    _refuse_processes(folder, jobs)
+    if jobs:
+        raise RunningError(
+            f"{len(jobs)} job(s) of a run in {folder} are still in the queue: {', '.join(job.number for job in jobs)}. "
+            "Hint: wait until they have ended."
+        )
+
+
 def unlock(folder: Path) -> None:
     """Remove the lock that a killed Snakemake left. Call it only when nothing works in ``folder``."""
     for lock in _locks(folder):

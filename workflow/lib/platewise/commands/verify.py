@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,7 +19,7 @@ def verify(
 ) -> None:
     """Hold every plate store against its manifests, read every table, and remove what is damaged.
 
-    Run it where the campaign runs, while nothing works on it. The next run makes again what was removed, and what was
+    Run it where the campaign runs; it refuses to remove anything while a run is at work there. The next run makes again what was removed, and what was
     made from it: of a block whose manifest was removed, fields that are whole are kept. Inventories and references are
     made again when something needs them. Fields that no manifest lists and temporary names are told and left alone.
 
@@ -26,8 +27,12 @@ def verify(
     (platewise verify CONFIG && platewise run ...); with --keep it is 1 if anything is damaged; 1 if the config is
     wrong.
     """
+    from platewise.launch import refuse_if_at_work
     from platewise.store.verify import verify_campaign
 
+    if not keep:
+        # What a job is about to read must not be taken away under it.
+        refuse_if_at_work(Path.cwd())
     blocks = tables = left = 0
     for verdict in verify_campaign(read_campaign(config), not keep, workers):
         for damage in (*verdict.blocks, *verdict.tables):

@@ -44,8 +44,8 @@ class CampaignConfig(Section):
     )
     container: str | None = Field(
         None,
-        description="Image in which jobs run with `--sdm apptainer`: a `.sif` file made from `envs/platewise.def`, or any "
-        "address that apptainer takes.",
+        description="Image in which jobs run with `--sdm apptainer`: a `.sif` file made from `envs/platewise.def`, or "
+        "any address that apptainer takes.",
     )
     plates: str | None = Field(
         None, description="Path of the sheet of plates (`plates.tsv`), for a campaign that starts from images."
