@@ -19,9 +19,10 @@ def verify(
 ) -> None:
     """Hold every plate store against its manifests, read every table, and remove what is damaged.
 
-    Run it where the campaign runs; it refuses to remove anything while a run is at work there. The next run makes again what was removed, and what was
-    made from it: of a block whose manifest was removed, fields that are whole are kept. Inventories and references are
-    made again when something needs them. Fields that no manifest lists and temporary names are told and left alone.
+    Run it where the campaign runs; it refuses to remove anything while a run is at work there. The next run makes again
+    what was removed, and what was made from it: of a block whose manifest was removed, fields that are whole are kept.
+    Inventories and references are made again when something needs them. Fields that no manifest lists and temporary
+    names are told and left alone.
 
     The exit status is 0 if all is whole, or if what was damaged has been removed, so that a run may follow at once
     (platewise verify CONFIG && platewise run ...); with --keep it is 1 if anything is damaged; 1 if the config is
