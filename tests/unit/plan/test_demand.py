@@ -19,7 +19,7 @@ def measured(*campaigns, without=()):
         pytest.param(
             row,
             Size(**{name: float(row[name]) for name in asdict(Size())}),
-            id="-".join(row[name] for name in ("campaign", "rule", "features", "fields")),
+            id="-".join(row[name] for name in ("campaign", "rule", "features", "fields", "wells")),
         )
         for row in rows
         if not campaigns or row["campaign"] in campaigns

@@ -214,7 +214,7 @@ class TestSharedPlateMaps:
         def write(platemap, wells=("", "")):
             sheet = sheets(platemap, row={"wells": wells[0]})
             cells = ["P2", "b1", "phenix", f"{tmp_path}/images", f"{tmp_path}/map.txt", wells[1]]
-            with open(sheet, "a") as handle:
+            with Path(sheet).open("a") as handle:
                 handle.write("\t".join(cells) + "\n")
             return sheet
 
