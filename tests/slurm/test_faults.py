@@ -81,6 +81,7 @@ def test_a_jobs_process_is_killed(copy, undisturbed):
     assert_only_one_ran_again(project, block, ["FAILED", "COMPLETED"])
 
 
+@pytest.mark.costly
 @fault("node")
 def test_a_node_is_lost(copy, undisturbed, cluster):
     project = copy()
@@ -95,6 +96,7 @@ def test_a_node_is_lost(copy, undisturbed, cluster):
     assert_only_one_ran_again(project, block, ["NODE_FAIL", "COMPLETED"])
 
 
+@pytest.mark.costly
 @fault("controller")
 def test_the_controller_is_lost_for_a_while(copy, undisturbed, cluster):
     project = copy()
@@ -121,6 +123,7 @@ def test_snakemake_is_killed_and_its_jobs_are_waited_for(copy, undisturbed):
     finish(project, undisturbed, before)
 
 
+@pytest.mark.costly
 @fault("cancel")
 def test_snakemake_is_killed_and_its_jobs_are_cancelled(copy, undisturbed):
     project = copy()
@@ -132,6 +135,7 @@ def test_snakemake_is_killed_and_its_jobs_are_cancelled(copy, undisturbed):
     finish(project, undisturbed, before)
 
 
+@pytest.mark.costly
 @fault("restart")
 def test_snakemake_is_killed_and_its_jobs_end(copy, undisturbed):
     project = copy()
@@ -144,6 +148,7 @@ def test_snakemake_is_killed_and_its_jobs_end(copy, undisturbed):
     finish(project, undisturbed, before | committed)
 
 
+@pytest.mark.costly
 @fault("two_writers")
 def test_two_jobs_write_the_same_fields(copy, undisturbed):
     project = copy()
@@ -160,6 +165,7 @@ def test_two_jobs_write_the_same_fields(copy, undisturbed):
     assert project.ran("segment_block")[block] == ["COMPLETED", "COMPLETED"]
 
 
+@pytest.mark.costly
 @fault("time")
 def test_a_job_takes_too_long(copy, undisturbed):
     project = copy()
@@ -209,6 +215,7 @@ def test_the_disk_is_full(copy, undisturbed):
     finish(project, undisturbed, before)
 
 
+@pytest.mark.costly
 @fault("read_only")
 def test_the_results_turn_read_only(copy, undisturbed):
     project = copy()
@@ -247,8 +254,8 @@ def cut_manifest(project, field):
     "damage",
     [
         pytest.param(damage_chunk, marks=fault("corrupt")),
-        pytest.param(delete_label, marks=fault("label_deleted")),
-        pytest.param(cut_manifest, marks=fault("manifest_cut")),
+        pytest.param(delete_label, marks=[fault("label_deleted"), pytest.mark.costly]),
+        pytest.param(cut_manifest, marks=[fault("manifest_cut"), pytest.mark.costly]),
     ],
     ids=lambda damage: damage.__name__,
 )
