@@ -34,7 +34,8 @@ rule train_embedding:
     """Train a network to name what single cells were given; its features are kept, the classifier is not."""
     input:
         # Trained once, then frozen: a mended image, a corrected plate map or a new plate does not change every deep
-        # feature of the campaign. Retrain with --forcerun train_embedding, or by changing the embedding's keys.
+        # feature of the campaign. Train again on the same plates with --forcerun train_embedding; on the plates of
+        # today by removing {model}.plates.json, or by changing a key of the embedding.
         crops=once(get_training_crops),
         platemaps=once(get_training_platemaps),
         tables=once(get_metadata_tables),

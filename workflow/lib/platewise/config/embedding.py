@@ -92,7 +92,8 @@ class WeakEmbedding(EmbeddingBase):
     )
     train_plates: tuple[str, ...] | None = Field(
         default=None,
-        description="Plates to train on. Left out: all plates with images but the validation plates.",
+        description="Plates to train on. Left out: all plates with images but the validation plates, as they are when "
+        "the network is first trained; plates that come later are embedded by it as it is.",
     )
     validation_plates: tuple[str, ...] = Field(
         default=(),
