@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import tifffile
 
+from platewise import tables
 from platewise.config.crops import CropsConfig
 from platewise.config.illumination import NoIllumination
 from platewise.config.images import PhenixReader
@@ -100,6 +101,35 @@ def test_committed_fields_are_kept_and_only_damaged_ones_are_made_again(block, m
 
 
 original = task.commit_field
+
+
+@pytest.mark.parametrize("gone", ["folder", "files"])
+def test_images_that_are_all_gone_are_a_share_that_is_not_mounted(block, tmp_path, gone):
+    images = tmp_path / "images"
+    if gone == "folder":
+        images.rename(tmp_path / "elsewhere")
+    else:
+        for path in images.iterdir():
+            path.unlink()
+    with pytest.raises(DataError, match=r"(not there|any more).*Hint: is the share.* mounted"):
+        segment(block)
+    assert not block.manifest.exists()
+
+
+def test_one_image_that_is_gone_costs_its_field(block, tmp_path):
+    (tmp_path / "images" / "r01c02f01p01-ch2sk1fk1fl1.tiff").unlink()
+    manifest = segment(block)
+    assert manifest["Status"].tolist() == ["ok", "bad", "bad"]
+    assert manifest.loc["A02", "Reason"] == "ER: the file is missing now"
+
+
+def test_another_version_that_finds_the_same_writes_the_same(block, monkeypatch):
+    segment(block)
+    before = block.manifest.read_bytes()
+    monkeypatch.setattr(tables, "__version__", "99.0")
+    block.manifest.unlink()
+    segment(block)
+    assert block.manifest.read_bytes() == before
 
 
 def test_another_parameter_makes_every_field_again_and_another_batch_size_none(block, monkeypatch):

@@ -51,6 +51,10 @@ def make_lock(folder):
     return lock
 
 
+def claim_of(host, pid=4, slurm_job=""):
+    return {"host": host, "pid": pid, "started": "2026-11-20 18:00:00", "slurm_job": slurm_job}
+
+
 def test_nothing_starts_while_snakemake_works(tmp_path, started):
     script = tmp_path / "snakemake"
     script.write_text("import time\ntime.sleep(60)\n")
@@ -112,7 +116,7 @@ def test_on_a_terminal_it_asks(tmp_path, started, queue, monkeypatch, answer, go
 def test_a_run_on_another_machine_is_refused(tmp_path, started):
     record = tmp_path / ".snakemake" / "platewise-run.json"
     record.parent.mkdir()
-    record.write_text(json.dumps({"host": "login7", "pid": 4, "started": "2026-11-20 18:00:00"}))
+    record.write_text(json.dumps(claim_of("login7")))
     with pytest.raises(launch.RunningError, match=r"login7 \(process 4.*rm .*platewise-run.json"):
         launch.run([], tmp_path)
     assert started == []
@@ -122,9 +126,76 @@ def test_a_run_on_another_machine_is_refused(tmp_path, started):
 def test_the_record_of_a_run_that_was_killed_here_is_no_obstacle(tmp_path, started, left):
     record = tmp_path / ".snakemake" / "platewise-run.json"
     record.parent.mkdir()
-    record.write_text(left or json.dumps({"host": socket.gethostname(), "pid": 4, "started": "x"}))
+    record.write_text(left or json.dumps(claim_of(socket.gethostname())))
     assert launch.run([], tmp_path) == 0
     assert not record.exists()
+
+
+@pytest.mark.parametrize(("queued", "refused"), [("16\n17\n", True), ("16\n", False)])
+def test_a_run_in_a_slurm_job_is_over_with_its_job(tmp_path, started, monkeypatch, queued, refused):
+    record = tmp_path / ".snakemake" / "platewise-run.json"
+    record.parent.mkdir()
+    record.write_text(json.dumps(claim_of("node3", slurm_job="17")))
+    monkeypatch.setattr(launch, "has_slurm", lambda: True)
+    monkeypatch.setattr(launch, "ask", lambda *_: queued)
+    if refused:
+        with pytest.raises(launch.RunningError, match="node3"):
+            launch.run([], tmp_path)
+    else:
+        assert launch.run([], tmp_path) == 0
+
+
+def test_a_run_that_started_while_this_one_waited_is_left_alone(tmp_path, started, queue, monkeypatch):
+    record = tmp_path / ".snakemake" / "platewise-run.json"
+    lock = make_lock(tmp_path)
+    queue.answers = [[JOB], []]
+    monkeypatch.setattr(launch.time, "sleep", lambda _: record.write_text(json.dumps(claim_of("login7"))))
+    with pytest.raises(launch.RunningError, match="login7"):
+        launch.run([], tmp_path, EarlierJobs.WAIT)
+    assert started == []
+    assert lock.exists()
+    assert json.loads(record.read_text())["host"] == "login7"
+    assert list(record.parent.glob(".*")) == []
+
+
+def test_another_launcher_here_is_refused(tmp_path, started):
+    record = tmp_path / ".snakemake" / "platewise-run.json"
+    record.parent.mkdir()
+    (tmp_path / "platewise").write_text("import time\ntime.sleep(60)\n")
+    with subprocess.Popen([sys.executable, str(tmp_path / "platewise"), "run"]) as other:
+        record.write_text(json.dumps(claim_of(socket.gethostname(), other.pid)))
+        with pytest.raises(launch.RunningError, match=f"process {other.pid}"):
+            launch.run([], tmp_path)
+        other.kill()
+    assert started == []
+
+
+def test_a_queue_that_is_away_for_a_while_is_waited_for(tmp_path, started, monkeypatch, queue):
+    answers = iter([[JOB], queue_error(), queue_error(), []])
+
+    def answer(_folder):
+        found = next(answers)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(launch, "queued_jobs", answer)
+    assert launch.run([], tmp_path, EarlierJobs.WAIT) == 0
+    assert len(started) == 1
+
+
+def queue_error():
+    return launch.QueueError("squeue did not answer")
+
+
+@pytest.mark.parametrize("given", [["-np"], ["-n"], ["--dry-run"], ["--summary"], ["--list-rules"], ["-qn"]])
+def test_what_only_asks_is_no_run(given):
+    assert launch._only_asks([*given, "--configfile", "x"])
+
+
+@pytest.mark.parametrize("given", [["-p"], ["--nolock"], ["-j", "n"], ["--notemp"]])
+def test_what_runs_is_a_run(given):
+    assert not launch._only_asks(given)
 
 
 def test_a_run_is_recorded_while_it_lasts(tmp_path, queue, monkeypatch):
@@ -153,6 +224,7 @@ def test_a_signal_to_end_is_handed_on():
 def test_the_folder_is_snakemakes(tmp_path):
     assert launch._folder(["--directory", "elsewhere"], tmp_path) == tmp_path / "elsewhere"
     assert launch._folder(["--directory=elsewhere"], tmp_path) == tmp_path / "elsewhere"
+    assert launch._folder(["-delsewhere"], tmp_path) == tmp_path / "elsewhere"
     assert launch._folder(["-n"], tmp_path) == tmp_path
 
 

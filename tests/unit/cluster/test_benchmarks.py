@@ -28,6 +28,11 @@ def test_extended_says_what_was_asked(tmp_path):
     assert read_benchmark(path) == Benchmark(7.1, 279.28, 6.21, 2000, 240, 3, 1)
 
 
+def test_the_inputs_of_a_large_campaign_fill_one_field(tmp_path):
+    path = write(tmp_path, EXTENDED, f"{ROW}\t2\treport_campaign\t{{}}\t{{}}\t1\t0.0\t{{'mem_mb': 8}}\t{'x' * 200_000}")
+    assert read_benchmark(path).asked_mb == 8
+
+
 def test_resources_that_are_no_literal(tmp_path):
     path = write(tmp_path, EXTENDED, f"{ROW}\t2\ta\t{{}}\t{{}}\t1\t0.0\t{{'mem_mb': <TBD>}}\t{{}}")
     assert read_benchmark(path) == Benchmark(7.1, 279.28, 6.21, None, None, 1, None)

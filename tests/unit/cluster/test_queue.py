@@ -38,11 +38,14 @@ def test_jobs_of_a_folder(slurm, tmp_path):
         + line("18", f"mine_{RUN}", "PENDING", "0:00", "", "rule_train_embedding", here)
         + line("19", RUN, "RUNNING", "0:05", "c1", "rule_segment_block_wildcards_P1_A01", "/elsewhere")
         + line("20", "bash", "RUNNING", "0:05", "c1", "(null)", here)
+        + line("22", RUN, "RUNNING", "0:05", "c1", "(null)", here)
         + line("21", "bash", "RUNNING", "0:05", "c1", "rule_made_by_hand", here)
     )
     assert queue.queued_jobs(tmp_path) == [
         QueuedJob("17", RUN, "RUNNING", 3723, "c1", "segment_block", "P 1_A01-A16"),
         QueuedJob("18", f"mine_{RUN}", "PENDING", 0, "", "train_embedding", ""),
+        # Some sites take comments away.
+        QueuedJob("22", RUN, "RUNNING", 5, "c1", "", ""),
     ]
 
 

@@ -5,6 +5,7 @@ from small_run import manifest_table, wells_table, write_run
 from platewise.columns import CELL_COUNT
 from platewise.compare.counts import compare_counts, compare_manifests
 from platewise.compare.results import Pair, open_results
+from platewise.errors import DataError
 
 MANIFEST = "plates/P1/fields/A01-A08.parquet"
 MANIFESTS = [MANIFEST, "plates/P2/fields/A01-A08.parquet"]
@@ -78,6 +79,14 @@ def test_a_field_that_can_be_read_now_counts_as_good(old, pair):
     # From no cell to ten: no number of percent, and not lost among the changes.
     assert section.facts["wells_changed_much"] == 1
     assert np.isinf(section.rows("changed_wells")["CellsChange"]).all()
+
+
+def test_blocks_of_two_sizes_are_refused(pair):
+    both = pair()
+    block = both.new.blocks("P1", "fields")[0]
+    (block.parent / "A01-A02.parquet").write_bytes(block.read_bytes())
+    with pytest.raises(DataError, match=r"fields that are in several blocks.*Hint: remove the tables"):
+        compare_counts(pair())
 
 
 def test_an_unfinished_plate_is_said(pair):

@@ -148,6 +148,11 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
         read_unchanged(path, *expected)
 
 
+def test_a_folder_that_is_not_mounted_is_no_fault_of_the_image(tmp_path):
+    with pytest.raises(DataError, match=r"the folder of images is not there.*Hint: is the share mounted"):
+        read_unchanged(tmp_path / "share" / "a.tiff", 1, 1)
+
+
 def test_a_failing_file_system_is_no_fault_of_the_image(tmp_path):
     with pytest.raises(DataError, match=r"cannot be read now.*Is a directory.*Hint: look after the file system"):
         read_unchanged(tmp_path, 0, 0)

@@ -10,9 +10,10 @@ import pytest
 
 from platewise.columns import SITE, WELL
 from platewise.plan.campaign import load_campaign
+from platewise.store import verify as store_verify
 from platewise.store.commit import commit_field
 from platewise.store.paths import HASH_COLUMNS, field_path
-from platewise.store.verify import find_damage, find_leftovers, verify_blocks, verify_campaign, verify_tables
+from platewise.store.verify import Damage, find_damage, find_leftovers, verify_blocks, verify_campaign, verify_tables
 from platewise.tables import write_table
 
 BLOCKS = {"A01-A02": [("A01", None), ("A02", None)], "A03": [("A03", 1)]}
@@ -52,6 +53,11 @@ def test_a_whole_block_holds(plate):
     assert verify(plate) is None
     assert verify_blocks([manifest(plate)], plate / "plate.zarr", remove=True) == []
     assert manifest(plate).exists()
+
+
+def change_codec(plate):
+    path = field_path(plate / "plate.zarr", "A02", 1) / "labels/cells/0/zarr.json"
+    path.write_text(path.read_text().replace('"level"', '"lever"'))
 
 
 def cut_chunk(plate):
@@ -101,6 +107,18 @@ DAMAGES = {
         lambda plate: manifest(plate).write_bytes(manifest(plate).read_bytes()[:700]),
         "cannot be read as Parquet",
     ),
+    "metadata that is no object": (
+        lambda plate: (field_path(plate / "plate.zarr", "A02", 1) / "labels/cells/0/zarr.json").write_text("null"),
+        "the label cannot be read",
+    ),
+    "a codec with an unknown key": (
+        lambda plate: change_codec(plate),
+        "the label cannot be read",
+    ),
+    "manifest without status": (
+        lambda plate: pd.read_parquet(manifest(plate)).drop(columns="Status").to_parquet(manifest(plate)),
+        "'Status'",
+    ),
     "manifest without a column": (
         lambda plate: pd.read_parquet(manifest(plate)).drop(columns="Digest").to_parquet(manifest(plate)),
         "'Digest'",
@@ -118,6 +136,18 @@ def test_damage_is_found_told_and_removed(plate, kind):
     assert manifest(plate).exists()
     assert verify_blocks([manifest(plate)], plate / "plate.zarr", remove=True) == [found]
     assert not manifest(plate).exists()
+
+
+def test_what_was_made_anew_meanwhile_is_not_removed(plate, monkeypatch):
+    looked = []
+
+    def damaged_at_first(path, store):
+        looked.append(path)
+        return Damage(path, "damaged") if len(looked) == 1 else None
+
+    monkeypatch.setattr(store_verify, "find_damage", damaged_at_first)
+    assert len(verify_blocks([manifest(plate)], plate / "plate.zarr", remove=True)) == 1
+    assert manifest(plate).exists()
 
 
 def test_a_table_that_cannot_be_read_is_removed(tmp_path):

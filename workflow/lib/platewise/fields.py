@@ -11,6 +11,7 @@ from platewise.columns import SITE, WELL
 from platewise.errors import DataError, PlatewiseError
 from platewise.readers.images import ImageError, read_pixels, read_unchanged
 
+MISSING = "the file is missing now"
 # Returns the content of an image file, given its path, size and time of change: `read_unchanged`, or from a copy of it.
 ReadFile = Callable[[str, int, int], bytes]
 
@@ -78,7 +79,7 @@ def read_channel(row: pd.Series, read_file: ReadFile = read_unchanged) -> np.nda
     try:
         pixels = read_pixels(path, read_file(path, int(row["Size"]), int(row["MtimeNs"])))
     except FileNotFoundError as error:
-        raise BadFieldError(f"{channel}: the file is missing now") from error
+        raise BadFieldError(f"{channel}: {MISSING}") from error
     except ImageError as error:
         raise BadFieldError(f"{channel}: {error.reason}") from error
     return _checked(pixels, row)

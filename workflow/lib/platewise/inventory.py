@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from platewise import __version__
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import PLATE, SITE, WELL
 from platewise.config.images import ReaderConfig
@@ -220,7 +219,7 @@ def write_inventory(
     for block, table in tables.items():
         path = Path(outputs[block])
         if not _same(table, path, provenance):
-            write_table(table, path, provenance)
+            write_table(table, path, provenance, versioned=False)
             written.append(path)
     return written
 
@@ -424,4 +423,4 @@ def _same(table: pd.DataFrame, path: Path, provenance: dict[str, Any]) -> bool:
         facts = read_provenance(path)
     except (DataError, OSError, ValueError):
         return False
-    return facts == {"version": __version__, **provenance} and old.equals(table)
+    return facts == provenance and old.equals(table)

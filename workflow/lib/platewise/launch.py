@@ -9,20 +9,22 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 
-from platewise.cluster.queue import QueuedJob, cancel, queued_jobs
+from platewise.cluster.queue import QueuedJob, QueueError, ask, cancel, has_slurm, queued_jobs
 from platewise.errors import PlatewiseError
-from platewise.processes import end_orphans, find_running
+from platewise.processes import end_orphans, find_running, is_launcher
 
 log = logging.getLogger(__name__)
 
@@ -58,29 +60,24 @@ def run(arguments: Sequence[str], folder: Path, earlier_jobs: EarlierJobs = Earl
     command = [sys.executable, "-m", "snakemake", *options, *arguments]
     if _only_asks(arguments):
         return _start(command)
-    clear(folder, earlier_jobs)
-    with _recorded(folder):
-        return _start(command)
-
-
-def clear(folder: Path, earlier_jobs: EarlierJobs) -> None:
-    """Make sure that nothing works in ``folder``, and remove what a run that was killed left there."""
-    _refuse_other_machines(folder)
+    _refuse_other_runs(folder)
     jobs = queued_jobs(folder)
     _refuse_processes(folder, jobs)
     if jobs:
         _settle(jobs, folder, earlier_jobs)
+    with _claimed(folder):
         # While we waited, somebody else may have started.
         _refuse_processes(folder, [])
-    _refuse_other_users(folder)
-    for pid in end_orphans(folder):
-        log.warning("ended process %d, left by a run that was killed", pid)
-    unlock(folder)
+        _refuse_other_users(folder)
+        for pid in end_orphans(folder):
+            log.warning("ended process %d, left by a run that was killed", pid)
+        unlock(folder)
+        return _start(command)
 
 
 def refuse_if_at_work(folder: Path) -> None:
     """Raise ``RunningError`` if anything works in ``folder``: a Snakemake, here or elsewhere, or jobs in the queue."""
-    _refuse_other_machines(folder)
+    _refuse_other_runs(folder)
     jobs = queued_jobs(folder)
     _refuse_processes(folder, jobs)
     if jobs:
@@ -116,7 +113,12 @@ def _settle(jobs: list[QueuedJob], folder: Path, earlier_jobs: EarlierJobs) -> N
         log.warning("%s: waiting for them", said)
     while jobs:
         time.sleep(_POLL_S)
-        left = queued_jobs(folder)
+        try:
+            left = queued_jobs(folder)
+        except QueueError as error:
+            # Over hours, a controller may well be away for a while.
+            log.warning("%s", error)
+            continue
         if len(left) != len(jobs):
             log.info("%d job(s) of earlier runs left", len(left))
         jobs = left
@@ -136,27 +138,35 @@ def _refuse_processes(folder: Path, jobs: Sequence[QueuedJob]) -> None:
         )
 
 
-def _refuse_other_machines(folder: Path) -> None:
-    """A run on another machine that shares the folder cannot be seen from here but by its record."""
+def _refuse_other_runs(folder: Path) -> None:
+    """Raise if another run has claimed the folder; one on another machine cannot be seen from here but by its claim."""
     record = _record(folder)
     try:
         known = json.loads(record.read_text())
-        host, pid, started = known["host"], known["pid"], known["started"]
+        host, pid, started, job = known["host"], int(known["pid"]), known["started"], known["slurm_job"]
     except FileNotFoundError:
         return
     except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("%s cannot be read (%s), so a run on another machine would not be seen", record, error)
         return
-    if host != socket.gethostname():
+    if host == socket.gethostname():
+        if pid != os.getpid() and is_launcher(pid):
+            raise RunningError(f"a run (process {pid}, started {started}) is at work in {folder}. Hint: wait for it.")
+    elif not job or _is_queued(job):
         raise RunningError(
             f"a run on {host} (process {pid}, started {started}) works in {folder}, as {record} says. "
             f"Hint: wait for it, or end it there. If it was killed with its machine: rm {record}"
         )
 
 
+def _is_queued(job: str) -> bool:
+    """Tell whether the SLURM job in which a run was started is still there, as far as can be known here."""
+    return not has_slurm() or job in ask("squeue", "--me", "--noheader", "--format=%i").split()
+
+
 def _refuse_other_users(folder: Path) -> None:
     for lock in _locks(folder):
-        if lock.stat().st_uid != os.getuid():
+        if lock.exists() and lock.stat().st_uid != os.getuid():
             raise RunningError(
                 f"{lock} belongs to another user, whose run may be at work. "
                 "Hint: ask them; when nothing runs, they remove it with `snakemake --unlock`."
@@ -164,16 +174,36 @@ def _refuse_other_users(folder: Path) -> None:
 
 
 @contextmanager
-def _recorded(folder: Path) -> Iterator[None]:
-    """Leave a note of where the run is at work, for those who start another elsewhere."""
+def _claimed(folder: Path) -> Iterator[None]:
+    """Claim the folder for this run while it lasts, for those who start another at the same time or elsewhere."""
     record = _record(folder)
     record.parent.mkdir(exist_ok=True)
-    started = time.strftime("%Y-%m-%d %H:%M:%S")
-    record.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "started": started}))
+    claim = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "slurm_job": os.environ.get("SLURM_JOB_ID", ""),
+    }
+    text = json.dumps(claim)
+    own = record.with_name(f".{record.name}.{uuid.uuid4().hex}")
+    own.write_text(text)
+    try:
+        while True:
+            try:
+                # Fails if there is a claim already, on network file systems too.
+                os.link(own, record)
+                break
+            except FileExistsError:
+                _refuse_other_runs(folder)
+                record.unlink(missing_ok=True)
+    finally:
+        own.unlink()
     try:
         yield
     finally:
-        record.unlink(missing_ok=True)
+        with suppress(OSError):
+            if record.read_text() == text:
+                record.unlink()
 
 
 def _record(folder: Path) -> Path:
@@ -201,12 +231,23 @@ def _folder(arguments: Sequence[str], folder: Path) -> Path:
             return folder / following
         if argument.startswith("--directory="):
             return folder / argument.partition("=")[2]
+        if argument.startswith("-d") and not argument.startswith("--"):
+            return folder / argument.removeprefix("-d")
     return folder
+
+
+# Options with which Snakemake only tells, and runs and writes nothing.
+_ASKS = {"--dry-run", "--dryrun", "--help", "--version", "-v", "--lint", "--list-rules", "--list-target-rules"}
+_ASKS |= {"--summary", "-S", "--detailed-summary", "-D", "--dag", "--rulegraph", "--filegraph", "--d3dag", "-h", "-l"}
+# Short options that take no value may be joined, as in -np.
+_JOINED_DRY_RUN = re.compile("-[npFkq]*n[npFkq]*")
 
 
 def _only_asks(arguments: Sequence[str]) -> bool:
     """Tell whether nothing will be run or written."""
-    return bool({"-n", "--dry-run", "--dryrun", "-h", "--help", "--version", "-v", "--lint"} & set(arguments))
+    return any(
+        argument.split("=")[0] in _ASKS or _JOINED_DRY_RUN.fullmatch(argument) is not None for argument in arguments
+    )
 
 
 def _locks(folder: Path) -> list[Path]:

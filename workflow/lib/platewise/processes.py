@@ -63,6 +63,15 @@ def processes_in(folder: Path) -> list[psutil.Process]:
     return found
 
 
+def is_launcher(pid: int) -> bool:
+    """Tell whether a process is a `platewise run` that lives; its number may be another's by now."""
+    try:
+        command = psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+    return any("platewise" in Path(part).name for part in command[:3]) and "run" in command
+
+
 def _has_living_parent(job: psutil.Process, inside: Sequence[psutil.Process]) -> bool:
     """Tell whether a job was started by something that still lives in the folder: a Snakemake by another name."""
     try:
@@ -75,7 +84,9 @@ def _has_living_parent(job: psutil.Process, inside: Sequence[psutil.Process]) ->
 def _is_snakemake(process: psutil.Process) -> bool:
     command = _command(process)
     is_module = any(a == "-m" and b == "snakemake" for a, b in pairwise(command))
-    return is_module or any(Path(part).name == "snakemake" for part in command[:2])
+    # Not whoever looks at a file of that name.
+    by_python = bool(command) and Path(command[0]).name.startswith("python")
+    return is_module or any(Path(part).name == "snakemake" for part in command[: 1 + by_python])
 
 
 def _is_job(process: psutil.Process) -> bool:

@@ -19,7 +19,9 @@ from platewise.files import whole_file
 _KEY = b"platewise"
 
 
-def write_table(table: pd.DataFrame, path: str | Path, provenance: dict[str, Any] | None = None) -> None:
+def write_table(
+    table: pd.DataFrame, path: str | Path, provenance: dict[str, Any] | None = None, versioned: bool = True
+) -> None:
     """Write ``table`` to ``path`` as zstd Parquet through a temporary file and a rename.
 
     Parameters
@@ -30,10 +32,13 @@ def write_table(table: pd.DataFrame, path: str | Path, provenance: dict[str, Any
         Target; its folder is made. A reader never sees half a table.
     provenance
         JSON-able facts about how the table was made (stage, algorithm version, parameters, digests).
-        The version of platewise is added. No time stamps: the same input gives the same bytes.
+        No time stamps: the same input gives the same bytes.
+    versioned
+        Whether the version of platewise is added. Not for tables whose bytes decide what runs again: another version
+        that finds the same is no reason, and what changes results has a number in `ALGORITHMS`.
     """
     arrow = pa.Table.from_pandas(table, preserve_index=False)
-    facts = {"version": __version__, **(provenance or {})}
+    facts = ({"version": __version__} if versioned else {}) | (provenance or {})
     metadata = {**(arrow.schema.metadata or {}), _KEY: json.dumps(facts, sort_keys=True).encode()}
     with whole_file(path) as temporary:
         # Without checksums a flipped bit can be a wrong number.

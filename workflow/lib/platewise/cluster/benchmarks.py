@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import io
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,13 +45,14 @@ def read_benchmark(path: Path) -> Benchmark | None:
         If the file is cut short or holds something else.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as handle:
-            # Parameters are Python literals, with quotes of their own.
-            rows = list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
+        text = path.read_bytes().decode("utf-8", errors="replace")
     except FileNotFoundError:
         return None
+    # The extended format lists all inputs of a job in one field.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
-        row = rows[-1]
+        # Parameters are Python literals, with quotes of their own.
+        row = list(csv.DictReader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE))[-1]
         resources = _resources(row.get("resources"))
         return Benchmark(
             elapsed_s=float(row["s"]),
@@ -61,7 +63,7 @@ def read_benchmark(path: Path) -> Benchmark | None:
             threads=_whole(row.get("threads")),
             gpus=_whole(resources.get("gpu", 0)) if resources else None,
         )
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, csv.Error) as error:
         raise DataError(
             f"{path}: is not a benchmark of Snakemake's ({type(error).__name__}: {error}). "
             "Hint: remove the file; its job counts as not measured then."

@@ -81,7 +81,9 @@ def ask(*command: str) -> str:
         If it fails, or does not answer within a minute.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=_TIMEOUT_S
+        )
     except subprocess.TimeoutExpired as error:
         raise QueueError(f"{command[0]} did not answer within {_TIMEOUT_S} s. {_HINT}") from error
     if done.returncode != 0:
@@ -99,9 +101,10 @@ def _parse(text: str, folder: Path) -> Iterator[QueuedJob]:
         if len(fields) != len(_FIELDS):
             continue
         number, name, state, elapsed, node, comment, where = fields
-        described = parse_comment(comment)
+        # Some sites take comments away: then the job still counts, and only its rule is not known.
+        described = parse_comment(comment) or ("", "")
         # A jobname prefix may stand before the run id.
-        if described is None or RUN_ID.search(name) is None or Path(where).resolve() != place:
+        if RUN_ID.search(name) is None or Path(where).resolve() != place:
             continue
         yield QueuedJob(number, name, state, parse_time(elapsed), node, *described)
 

@@ -31,11 +31,13 @@ def verify(
     from platewise.launch import refuse_if_at_work
     from platewise.store.verify import verify_campaign
 
-    if not keep:
+    def refuse() -> None:
         # What a job is about to read must not be taken away under it.
-        refuse_if_at_work(Path.cwd())
+        if not keep:
+            refuse_if_at_work(Path.cwd())
+
     blocks = tables = left = 0
-    for verdict in verify_campaign(read_campaign(config), not keep, workers):
+    for verdict in verify_campaign(read_campaign(config), not keep, workers, refuse):
         for damage in (*verdict.blocks, *verdict.tables):
             typer.echo(f"{damage.path}: {damage.reason}")
         for damage in verdict.kept:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pandas as pd
 from platewise.columns import CELL_COUNT, PLATE, SITE, WELL
 from platewise.compare.results import Pair, Results
 from platewise.compare.section import CHANGED, Listing, Section, median, name_few, relative_change, signed_percent
+from platewise.errors import DataError
 from platewise.report.numbers import count, percent, plural
 from platewise.store.paths import HASH_COLUMNS
 from platewise.tables import read_table, read_tables
@@ -59,7 +62,7 @@ def compare_counts(pair: Pair) -> tuple[Section, pd.DataFrame]:
     for plate in pair.plates:
         blocks = [results.blocks(plate, "fields") for results in (pair.old, pair.new)]
         if all(blocks):
-            found.append(compare_manifests(plate, *(read_tables(paths, MANIFEST_COLUMNS) for paths in blocks)))
+            found.append(compare_manifests(plate, *map(_read_manifests, blocks)))
             continue
         counts = [_profile_counts(results, plate, pair) for results in (pair.old, pair.new)]
         if all(table is not None for table in counts):
@@ -89,6 +92,16 @@ def compare_counts(pair: Pair) -> tuple[Section, pd.DataFrame]:
     listings.append(Listing("changed_wells", "Wells whose cell count changed most", changed.reset_index(drop=True), 5))
     relabelled = pd.concat([item.relabelled for item in found], ignore_index=True) if found else wells.iloc[:0]
     return Section("counts", "Fields and cells", _moved(facts), sentences, facts, listings), relabelled
+
+
+def _read_manifests(paths: Sequence[Path]) -> pd.DataFrame:
+    table = read_tables(paths, MANIFEST_COLUMNS)
+    if table.duplicated(_FIELD).any():
+        raise DataError(
+            f"{paths[0].parent}: found fields that are in several blocks, as after a change of `blocks`; expected each "
+            "field once. Hint: remove the tables of the blocks that the config does not make any more."
+        )
+    return table
 
 
 def compare_manifests(plate: str, old: pd.DataFrame, new: pd.DataFrame) -> PlateCounts:

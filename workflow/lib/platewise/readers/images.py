@@ -90,10 +90,10 @@ def read_unchanged(path: str | Path, size: int, mtime_ns: int) -> bytes:
     ImageError
         If the file has another size or time, before or after it was read.
     FileNotFoundError
-        If it is missing.
+        If it is missing from its folder.
     DataError
-        If the file system fails: no fault of the image, so the job fails with it and is tried again, rather than the
-        field being left out.
+        If its folder is missing, or the file system fails: no fault of the image, so the job fails with it and is
+        tried again, rather than the field being left out.
     """
     try:
         with Path(path).open("rb") as handle:
@@ -102,8 +102,13 @@ def read_unchanged(path: str | Path, size: int, mtime_ns: int) -> bytes:
             content = handle.read()
             if len(content) != size or _facts(handle) != (size, mtime_ns):
                 raise ImageError(path, _CHANGED)
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        if Path(path).parent.is_dir():
+            raise
+        raise DataError(
+            f"{Path(path).parent}: the folder of images is not there, though the inventory saw it. Hint: is the share "
+            "mounted on this node? Run again when it is."
+        ) from error
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read now, though the inventory could ({error}). Hint: look after the file system and "

@@ -16,7 +16,8 @@ from platewise.algorithms import ALGORITHMS
 from platewise.columns import PLATE, SITE, WELL
 from platewise.config.segmentation import SegmentationConfig
 from platewise.config.store import StoreConfig
-from platewise.fields import BadFieldError, ReadFile, read_field
+from platewise.errors import DataError
+from platewise.fields import MISSING, BadFieldError, ReadFile, read_field
 from platewise.illumination import read_illumination
 from platewise.inventory import field_status
 from platewise.qc.fields import field_quality
@@ -98,13 +99,20 @@ def segment_block(
             pending.append(field)
     if pending:
         engine = make_engine(settings.segmentation, settings.channels)
-        rows.extend(_segment(pending, flat, store, plate, settings, engine, scratch))
+        made = list(_segment(pending, flat, store, plate, settings, engine, scratch))
+        if len(made) > 1 and all(str(row["Reason"]).endswith(MISSING) for row in made):
+            # One file was deleted; all of them are a share that is not mounted here.
+            raise DataError(
+                f"{inventory}: none of {len(made)} fields is there any more, all of which the inventory saw. "
+                "Hint: is the share with the images mounted on this node? Run again when it is."
+            )
+        rows.extend(made)
     facts = {
         "stage": "segment",
         "algorithm": ALGORITHMS["segment"],
         "parameters": settings.segmentation.model_dump(mode="json"),
     }
-    write_table(_manifest(rows, settings.channels), manifest, facts)
+    write_table(_manifest(rows, settings.channels), manifest, facts, versioned=False)
 
 
 def _segment(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +82,14 @@ def slurm_error(text: str) -> str | None:
 def _newest_slurm_log(job: Job, folders: list[Path]) -> Path | None:
     place = "_".join(job.wildcards).replace("/", "_")
     logs = [log for folder in folders for log in (folder / f"rule_{job.rule}" / place).glob("*.log")]
-    return max(logs, key=lambda log: log.stat().st_mtime, default=None)
+    return max(logs, key=_changed, default=None)
+
+
+def _changed(log: Path) -> float:
+    # The executor deletes the logs of jobs that succeed, any moment.
+    with suppress(OSError):
+        return log.stat().st_mtime
+    return 0.0
 
 
 def _shown(path: Path | None, folder: Path) -> str:

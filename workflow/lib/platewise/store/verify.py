@@ -56,7 +56,9 @@ class Verdict:
         return len(self.blocks) + len(self.tables) + len(self.kept)
 
 
-def verify_campaign(campaign: Campaign, remove: bool, workers: int = 1) -> Iterator[Verdict]:
+def verify_campaign(
+    campaign: Campaign, remove: bool, workers: int = 1, before_plate: Callable[[], None] = lambda: None
+) -> Iterator[Verdict]:
     """Check every plate of a campaign, then the campaign's own tables.
 
     Parameters
@@ -68,6 +70,8 @@ def verify_campaign(campaign: Campaign, remove: bool, workers: int = 1) -> Itera
         whatever becomes of the record of its training: making that again would train the embedding anew.
     workers
         Processes.
+    before_plate
+        Called before each plate: raises if nothing may be removed any more.
     """
     # A fresh process: one forked from here could inherit locks that pyarrow's threads hold.
     fresh = get_context("forkserver")
@@ -75,6 +79,7 @@ def verify_campaign(campaign: Campaign, remove: bool, workers: int = 1) -> Itera
         each = map if pool is None else pool.map
         jobs = list_jobs(campaign)
         for name in [*campaign.plates, ""]:
+            before_plate()
             folder, blocks = campaign.folder / "plates" / name, campaign.plates[name].blocks if name else {}
             yield _verdict(name, folder, blocks, [job for job in jobs if job.plate == name], remove, each)
 
@@ -103,7 +108,8 @@ def find_damage(manifest: Path, store: Path) -> Damage | None:
     lists, or a label that is not the one it lists.
     """
     try:
-        for row in read_table(manifest).query("Status == 'ok'").to_dict("records"):
+        table = read_table(manifest)
+        for row in table[table["Status"] == "ok"].to_dict("records"):
             well, site = row[WELL], int(row[SITE])
             commit = find_commit(store, well, site)
             if commit is None:
@@ -200,7 +206,9 @@ def _folders(parent: Path) -> list[Path]:
 def _damages(check: Check, paths: Sequence[Path], remove: bool, each: Each) -> list[Damage]:
     damages = [damage for damage in each(check, [path for path in paths if path.exists()]) if damage is not None]
     for damage in damages if remove else ():
-        damage.path.unlink(missing_ok=True)
+        # As it is now: it may have been made anew since it was read.
+        if check(damage.path) is not None:
+            damage.path.unlink(missing_ok=True)
     return damages
 
 
