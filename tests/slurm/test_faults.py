@@ -159,9 +159,12 @@ def test_two_jobs_write_the_same_fields(copy, undisturbed):
     project.run_on_slurm("--unlock", launcher=plain)
     again = project.start_on_slurm(*project.targets(), launcher=plain)
     new = project.freeze("segment_block", commits=len(before) + 1)
+    # The old job finishes while the new one stands in the middle of the same block; then the new one goes on.
     old.send_signal(signal.SIGCONT)
+    project.wait(lambda: not old.is_running() or old.status() == psutil.STATUS_ZOMBIE, "the old job to finish")
+    contested = project.commits()
     new.send_signal(signal.SIGCONT)
-    finish(project, undisturbed, before, again)
+    finish(project, undisturbed, before | contested, again)
     assert project.ran("segment_block")[block] == ["COMPLETED", "COMPLETED"]
 
 

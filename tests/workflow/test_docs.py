@@ -37,6 +37,12 @@ def test_the_table_of_faults_tells_of_the_faults_that_are_tested():
     assert sorted(marked) == sorted(FAULTS)
 
 
+def test_no_page_holds_a_placeholder():
+    pages = [README, *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md", ROOT / "config" / "README.md"]
+    for page in pages:
+        assert not re.findall(r"^[A-Z]+$|\b(?:START|MEMORY|TODO|TBD|FIXME)\b", page.read_text(), re.MULTILINE), page
+
+
 def test_every_fault_in_the_table_was_survived():
     assert all(re.fullmatch(r"20\d\d-\d\d-\d\d", row[3]) for row in read_table(README.read_text()).values())
 

@@ -39,6 +39,12 @@ def main() -> None:
         app()
     except PlatewiseError as error:
         sys.exit(f"{type(error).__name__}: {error}")
+    except BrokenPipeError:
+        # Whoever read what we print has had enough, as `head` does.
+        sys.exit(0)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"platewise: {place}{error.strerror or error}. Hint: check the path, its rights and the room there.")
 
 
 if __name__ == "__main__":

@@ -18,9 +18,11 @@ def compare(
 ) -> None:
     """Compare two runs of a campaign: counts, features, profiles, hits, network and scores. Writes nothing in them."""
     from platewise.compare.campaigns import compare_campaigns, write_json
+    from platewise.compare.outputs import check_outputs
     from platewise.compare.page import write_comparison
     from platewise.compare.summary import summary_lines
 
+    check_outputs({"--html": html, "--json": json})
     comparison = compare_campaigns(old, new, label_fields, seed)
     for line in summary_lines(comparison):
         typer.echo(line)

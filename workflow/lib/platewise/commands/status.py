@@ -22,6 +22,8 @@ def status(
     `platewise run --dry-run` tells.
     """
     import json
+    import shutil
+    import sys
 
     from platewise.status.campaign import campaign_status
     from platewise.status.printing import status_json, status_lines
@@ -30,5 +32,6 @@ def status(
     if as_json:
         typer.echo(json.dumps(status_json(found), indent=2))
         return
-    for line in status_lines(found):
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in status_lines(found, width):
         typer.echo(line)

@@ -26,7 +26,7 @@ def verify(
 
     The exit status is 0 if all is whole, or if what was damaged has been removed, so that a run may follow at once
     (platewise verify CONFIG && platewise run ...); with --keep it is 1 if anything is damaged; 1 if the config is
-    wrong.
+    wrong or the campaign has no table.
     """
     from platewise.launch import refuse_if_at_work
     from platewise.store.verify import verify_campaign
@@ -36,7 +36,7 @@ def verify(
         if not keep:
             refuse_if_at_work(Path.cwd())
 
-    blocks = tables = left = 0
+    blocks = tables = kept = left = 0
     for verdict in verify_campaign(read_campaign(config), not keep, workers, refuse):
         for damage in (*verdict.blocks, *verdict.tables):
             typer.echo(f"{damage.path}: {damage.reason}")
@@ -48,9 +48,14 @@ def verify(
             typer.echo(f"and {len(verdict.leftovers) - _SHOWN} more such things")
         typer.echo(f"{verdict.name or 'campaign'}: {verdict.checked} tables, {verdict.damages or 'none'} damaged")
         blocks += len(verdict.blocks)
-        tables += len(verdict.tables) + len(verdict.kept)
+        tables += len(verdict.tables)
+        kept += len(verdict.kept)
         left += len(verdict.leftovers)
-    found = f"{blocks} damaged block(s), {tables} other damaged table(s), {left} leftover(s)"
-    removed = (blocks or tables) and not keep
-    typer.echo(f"{found}; what was damaged is removed: run the workflow again" if removed else found)
-    raise typer.Exit(int(keep and bool(blocks or tables)))
+    found = f"{blocks} damaged block(s), {tables + kept} other damaged table(s), {left} leftover(s)"
+    if blocks or tables:
+        removal = (
+            f"`platewise verify {config}` removes it" if keep else "what was damaged is removed: run the workflow again"
+        )
+        found = f"{found}; {removal}"
+    typer.echo(found)
+    raise typer.Exit(int(keep and bool(blocks or tables or kept)))

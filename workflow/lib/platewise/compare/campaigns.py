@@ -15,7 +15,7 @@ from platewise.compare.counts import compare_counts
 from platewise.compare.features import compare_features
 from platewise.compare.hits import compare_hits, read_hits
 from platewise.compare.labels import compare_labels
-from platewise.compare.layout import compare_layout
+from platewise.compare.layout import NO_SHARED_PLATE, compare_layout
 from platewise.compare.network import compare_networks
 from platewise.compare.profiles import compare_profiles
 from platewise.compare.provenance import compare_provenance
@@ -55,9 +55,12 @@ class Comparison:
         moved, same, unknown = ([s.title.lower() for s in results if s.moved is state] for state in (True, False, None))
         # That there is no label to score is no gap.
         unknown = [name for name in unknown if name != "labels"]
+        layout = self.section("layout").facts
+        apart = not layout["plates"] and layout["plates_only_old"] and layout["plates_only_new"]
+        first = f"{NO_SHARED_PLATE} " if apart else ""
         if not moved and not same:
-            return "Nothing could be compared."
-        words = f"Moved: {', '.join(moved)}." if moved else "Nothing moved."
+            return f"{first}Nothing could be compared."
+        words = first + f"Moved: {', '.join(moved)}." if moved else "Nothing moved."
         words += f" The same: {', '.join(same)}." if same else ""
         return words + (f" Not compared: {', '.join(unknown)}." if unknown else "")
 
@@ -90,7 +93,7 @@ def compare_campaigns(old: Path, new: Path, label_fields: int = 20, seed: int = 
         compare_provenance(pair),
         compare_layout(pair),
         counts,
-        compare_labels(pair, relabelled, label_fields, seed),
+        compare_labels(pair, relabelled, counts.facts.get("good_in_both", 0), label_fields, seed),
         compare_features(pair),
         compare_profiles(pair, hits),
         compare_hits(pair, hits),

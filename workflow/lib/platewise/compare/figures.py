@@ -78,7 +78,9 @@ def features_figure(table: pd.DataFrame) -> Figure:
         showlegend=False,
     )
     figure.add_vline(x=1, line={"color": NEUTRAL, "width": 1})
-    figure.update_xaxes(title="Correlation across wells, OLD with NEW")
+    # Where all are 1, plotly would choose a range around it.
+    lowest = min(0.0, float(known["Correlation"].min()))
+    figure.update_xaxes(title="Correlation across wells, OLD with NEW", range=[lowest - 0.03, 1.03])
     figure.update_yaxes(tickvals=list(range(len(groups))), ticktext=[label(name) for name in groups])
     return finish(figure, 140 + 24 * len(groups))
 

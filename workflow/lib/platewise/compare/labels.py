@@ -18,7 +18,7 @@ from platewise.store.paths import LABELS
 _MEASURE = "f1@0.7"
 
 
-def compare_labels(pair: Pair, relabelled: pd.DataFrame, sample: int, seed: int) -> Section:
+def compare_labels(pair: Pair, relabelled: pd.DataFrame, good: int, sample: int, seed: int) -> Section:
     """Score a sample of the fields whose labels differ, NEW against OLD.
 
     Parameters
@@ -27,6 +27,8 @@ def compare_labels(pair: Pair, relabelled: pd.DataFrame, sample: int, seed: int)
         The runs.
     relabelled
         Plate, well and site of the fields that are good in both with another label.
+    good
+        How many fields are good in both.
     sample
         At most this many fields are read, drawn evenly.
     seed
@@ -34,7 +36,8 @@ def compare_labels(pair: Pair, relabelled: pd.DataFrame, sample: int, seed: int)
     """
     title = "Labels"
     if relabelled.empty:
-        return Section("labels", title, None, ["No field to compare: no label differs, or no field is good in both."])
+        same = f"No label differs in the {plural(good, 'field')} that both have as good."
+        return Section("labels", title, None, [same if good else "No field is good in both: no label is compared."])
     chosen = relabelled.iloc[draw(len(relabelled), sample, seed)]
     rows, unread = [], []
     for plate, well, site in chosen[[PLATE, WELL, SITE]].itertuples(index=False):

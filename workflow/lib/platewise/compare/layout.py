@@ -10,6 +10,7 @@ from platewise.compare.section import Listing, Section, name_few
 from platewise.report.numbers import plural
 from platewise.tables import read_table
 
+NO_SHARED_PLATE = "These runs share no plate."
 _TREATMENT = [PERTURBATION, DOSE, MOA, CONTROL_TYPE]
 
 
@@ -22,6 +23,8 @@ def compare_layout(pair: Pair) -> Section:
         facts[f"plates_only_{side.lower()}"] = len(only)
         if only:
             sentences.append(f"{plural(len(only), 'plate')} only in {side}: {name_few(only)}.")
+    if not pair.plates and pair.old.plates and pair.new.plates:
+        sentences.insert(0, NO_SHARED_PLATE)
     features = pair.shared("features")
     if not pair.plates or not features:
         sentences.append("No plate has well profiles in both: wells and treatments are not compared.")

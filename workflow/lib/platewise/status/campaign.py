@@ -30,7 +30,7 @@ class CampaignStatus:
 
     ``stages`` counts jobs by (plate, stage) and state, the plate empty for the stages of the campaign; ``order`` holds
     the stages of a plate and of the campaign; ``fields`` the fields by plate; ``held`` how many jobs wait for what
-    failed.
+    failed; ``again`` how many jobs that were done wait to be made again, by reason.
     """
 
     name: str
@@ -41,6 +41,7 @@ class CampaignStatus:
     fields: Mapping[str, FieldCount]
     failures: list[Failure]
     held: int
+    again: Counter[str]
     work: Work
     forecast: Forecast
     total: Counter[str]
@@ -75,7 +76,7 @@ def campaign_status(campaign: Campaign, folder: Path, plate: str | None = None) 
     for job in jobs:
         stages.setdefault((job.plate, job.stage), Counter())[states[job]] += 1
     failed = [failure.job for failure in failures]
-    held = followers(jobs, failed) & wanted if failed else set()
+    held = followers(jobs, failed) & wanted.keys() if failed else set()
     left = [job for job in jobs if states[job] in ("running", "queued", "waiting") and job not in held]
     done_blocks = {(job.plate, job.block) for job in jobs if job.stage == "segment" and states[job] == "done"}
     return CampaignStatus(
@@ -94,6 +95,7 @@ def campaign_status(campaign: Campaign, folder: Path, plate: str | None = None) 
         },
         failures=[failure for failure in failures if plate is None or failure.job.plate in (plate, "")],
         held=len(held),
+        again=Counter(wanted[job] for job in jobs if states[job] == "waiting" and _is_there(job, files)),
         work=work,
         forecast=_forecast(jobs, left, work, files),
         total=Counter(states.values()),
@@ -128,8 +130,12 @@ def _states(
         elif job in wanted:
             states[job] = ended.get(job, "waiting")
         else:
-            states[job] = "gone" if any(files.time(path) is None for path in job.outputs) else "done"
+            states[job] = "done" if _is_there(job, files) else "gone"
     return states
+
+
+def _is_there(job: Job, files: Files) -> bool:
+    return all(files.time(path) is not None for path in job.outputs)
 
 
 def _forecast(jobs: Sequence[Job], left: Sequence[Job], work: Work, files: Files) -> Forecast:

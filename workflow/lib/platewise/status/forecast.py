@@ -88,7 +88,7 @@ def forecast(
     work = [sum(ranges[kind(job)][end] for job in known) for end in (0, 1)]
     paces = [speed for speed in (float(pace.at_once), pace.measured) if speed]
     if not paces:
-        time = f"{duration(work[0])} to {duration(work[1])}"
+        time = span(duration(work[0]), duration(work[1]))
         reason = f"nothing is at work; {len(known)} job(s) of stages already measured are left, {time} one by one"
         return Forecast(None, None, len(known), unknown, reason)
     low, high = (_after_start(known, ranges, running, end) for end in (0, 1))
@@ -118,6 +118,11 @@ def duration(seconds: float) -> str:
     if hours < 24:
         return f"{hours} h {minutes} min"
     return f"{hours // 24} d {hours % 24} h"
+
+
+def span(low: str, high: str) -> str:
+    """Return a range in words, one value where both ends read alike."""
+    return low if low == high else f"{low} to {high}"
 
 
 def _quartiles(values: Sequence[float]) -> tuple[float, float]:

@@ -12,8 +12,8 @@ from platewise.plan.jobs import Job
 from platewise.status.files import Files
 
 
-def jobs_to_make(jobs: Sequence[Job], targets: Iterable[str], files: Files) -> set[Job]:
-    """Return the jobs that are not done.
+def jobs_to_make(jobs: Sequence[Job], targets: Iterable[str], files: Files) -> dict[Job, str]:
+    """Return the jobs that are not done, and why: what is newer or missing, of the job itself or of one before it.
 
     A job is to be made if a target of it is missing, if it began and did not end, if an input is newer and has another
     content, if a job before it is to be made, or if such a job's input is missing and this one makes it.
@@ -29,23 +29,28 @@ def jobs_to_make(jobs: Sequence[Job], targets: Iterable[str], files: Files) -> s
     """
     makers = {output: job for job in jobs for output in job.outputs}
     takers = _takers(jobs, makers)
-    wanted = {makers[path] for path in targets if files.time(path) is None}
-    wanted |= {job for job in jobs if any(path in files.incomplete and files.time(path) for path in job.outputs)}
+    wanted = {makers[path]: f"{path} is missing" for path in targets if files.time(path) is None}
+    for job in jobs:
+        half = (path for path in job.outputs if path in files.incomplete and files.time(path))
+        if (path := next(half, None)) is not None:
+            wanted[job] = f"{path} was begun and not finished"
     times = _times(jobs, takers, files)
-    wanted |= {job for job in jobs if job not in wanted and _is_outdated(job, times[job], files)}
+    for job in jobs:
+        if job not in wanted and (path := _newer_input(job, times[job], files)) is not None:
+            wanted[job] = f"{path} is newer"
     queue = deque(wanted)
     while queue:
         job = queue.popleft()
-        before = {makers[path] for path in (*job.inputs, *job.kept) if path in makers and files.time(path) is None}
+        gone = (path for path in (*job.inputs, *job.kept) if path in makers and files.time(path) is None)
+        found = {makers[path]: f"{path} is missing" for path in gone}
         made = set(job.outputs)
-        after = {
-            taker
-            for taker in takers.get(job, ())
+        for taker in takers.get(job, ()):
             # An input whose age does not matter makes nothing run that is there.
-            if not made.isdisjoint(taker.inputs)
-            or any(path in made and files.time(path) is None for path in taker.kept)
-        }
-        fresh = (before | after) - wanted
+            if not made.isdisjoint(taker.inputs) or any(
+                path in made and files.time(path) is None for path in taker.kept
+            ):
+                found.setdefault(taker, wanted[job])
+        fresh = {other: why for other, why in found.items() if other not in wanted}
         wanted |= fresh
         queue.extend(fresh)
     return wanted
@@ -83,8 +88,8 @@ def _times(jobs: Sequence[Job], takers: dict[Job, list[Job]], files: Files) -> d
     return times
 
 
-def _is_outdated(job: Job, done: float | None, files: Files) -> bool:
+def _newer_input(job: Job, done: float | None, files: Files) -> str | None:
     if done is None:
-        return False
-    newer = [path for path in job.inputs if (files.time(path) or 0) > done]
-    return any(not files.has_same_content(path, job.outputs) for path in newer)
+        return None
+    newer = (path for path in job.inputs if (files.time(path) or 0) > done)
+    return next((path for path in newer if not files.has_same_content(path, job.outputs)), None)

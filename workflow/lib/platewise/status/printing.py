@@ -10,7 +10,7 @@ from typing import Any
 from platewise.status.campaign import STATES, CampaignStatus
 from platewise.status.failures import Failure
 from platewise.status.fields import BadField
-from platewise.status.forecast import Forecast, duration
+from platewise.status.forecast import Forecast, duration, span
 
 # The letters behind a count, in the order in which they are printed.
 _LETTERS = {"running": "r", "queued": "q", "failed": "f", "stopped": "s", "gone": "g"}
@@ -22,25 +22,37 @@ _LEGEND = {
     "g": "gone: removed, and not made again unless needed",
     "b": "bad fields",
 }
+# Heads of columns that would be wider than what is below them.
+_HEADS = {"inventory": "invent", "illumination": "illum", "reference": "ref"}
 _SHOWN = 10
 _NAMED = 3
+# Of more plates than this, those that are done share a line.
+_MOST_PLATES = 30
 
 
-def status_lines(status: CampaignStatus) -> Iterator[str]:
-    """Yield the lines of the status: a row a plate, a column a stage, then the campaign, what is wrong, and the end."""
+def status_lines(status: CampaignStatus, width: int | None = None) -> Iterator[str]:
+    """Yield the lines of the status: a row a plate, a column a stage, then the campaign, what is wrong, and the end.
+
+    Parameters
+    ----------
+    status
+        The status.
+    width
+        Characters in a line of the terminal; tables that are wider are split. None to leave them whole.
+    """
+    if _is_unstarted(status):
+        yield f"{status.name} in {status.folder}: nothing has run yet; `platewise preflight CONFIG` forecasts"
+        yield from _notes(status)
+        return
     yield f"{status.name} in {status.folder}: {_headline(status)}"
     used: set[str] = set()
     plate_stages, campaign_stages = status.order
     if status.plates:
-        table = [["plate", *plate_stages]]
-        for plate in status.plates:
-            table.append([plate, *(_cell(status, plate, stage, used) for stage in plate_stages)])
         yield ""
-        yield from _aligned(table)
+        yield from _plate_lines(status, used, width)
     yield ""
-    yield from _aligned(
-        [["campaign", *campaign_stages], ["", *(_cell(status, "", stage, used) for stage in campaign_stages)]]
-    )
+    row = ["", *(_cell(status, "", stage, used) for stage in campaign_stages)]
+    yield from _table_lines([["campaign", *campaign_stages], row], width)
     if used or status.plates:
         yield ""
         words = [f"{letter} {word}" for letter, word in _LEGEND.items() if letter in used]
@@ -93,6 +105,7 @@ def status_json(status: CampaignStatus) -> dict[str, Any]:
             for failure in status.failures
         ],
         "held_by_failures": status.held,
+        "made_again": dict(status.again),
         "note": status.work.note,
         "forecast": {
             "low_s": status.forecast.low_s,
@@ -102,6 +115,11 @@ def status_json(status: CampaignStatus) -> dict[str, Any]:
             "reason": status.forecast.reason,
         },
     }
+
+
+def _is_unstarted(status: CampaignStatus) -> bool:
+    waiting = status.total["waiting"] == status.total.total()
+    return waiting and not status.again and not any(fields.done for fields in status.fields.values())
 
 
 def _headline(status: CampaignStatus) -> str:
@@ -133,18 +151,62 @@ def _cell(status: CampaignStatus, plate: str, stage: str, used: set[str]) -> str
     return " ".join([f"{done}/{total}", *marks])
 
 
-def _aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
+def _plate_lines(status: CampaignStatus, used: set[str], width: int | None) -> Iterator[str]:
+    plates = status.plates
+    if len(plates) > _MOST_PLATES:
+        plates = [plate for plate in plates if not _is_done(status, plate)]
+    stages = status.order[0]
+    table = [["plate", *(_HEADS.get(stage, stage) for stage in stages)]]
+    table += [[plate, *(_cell(status, plate, stage, used) for stage in stages)] for plate in plates]
+    if plates:
+        yield from _table_lines(table, width)
+    if len(plates) < len(status.plates):
+        yield f"{len(status.plates) - len(plates)} plates: all done"
+
+
+def _is_done(status: CampaignStatus, plate: str) -> bool:
+    counts = (status.stages.get((plate, stage), Counter()) for stage in status.order[0])
+    done = all(count["done"] + count["gone"] == count.total() for count in counts)
+    return done and not status.fields[plate].damaged
+
+
+def _table_lines(table: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
+    """Yield the lines of a table; one that is wider than ``width`` goes on below, its first column repeated."""
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    for row in table:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    parts: list[list[int]] = [[0]]
+    for column in range(1, len(widths)):
+        part = [*parts[-1], column]
+        fits = width is None or sum(widths[place] + 2 for place in part) - 2 <= width
+        if fits or len(parts[-1]) == 1:
+            parts[-1] = part
+        else:
+            parts.append([0, column])
+    for number, part in enumerate(parts):
+        if number:
+            yield ""
+        for row in table:
+            yield "  ".join(row[column].ljust(widths[column]) for column in part).rstrip()
+
+
+def _notes(status: CampaignStatus) -> Iterator[str]:
+    if status.work.note:
+        yield f"\nNote: {status.work.note}"
 
 
 def _problems(status: CampaignStatus) -> Iterator[str]:
-    if status.work.note:
-        yield f"\nNote: {status.work.note}"
+    yield from _notes(status)
+    if status.again:
+        yield ""
+    for reason, jobs in status.again.most_common(_NAMED):
+        yield f"{jobs} job(s) were done and are to be made again: {reason}"
+    if len(status.again) > _NAMED:
+        others = sum(jobs for _, jobs in status.again.most_common()[_NAMED:])
+        yield f"{others} more were done and are to be made again, for {len(status.again) - _NAMED} more such reasons"
     damaged = [text for plate in status.plates for text in status.fields[plate].damaged]
     for text in damaged[:_SHOWN]:
         yield f"\nDamaged: {text}"
+    if damaged:
+        yield "  `platewise verify CONFIG` finds all that is damaged and removes it"
     bad = [field for plate in status.plates for field in status.fields[plate].bad]
     if bad:
         yield f"\n{len(bad)} bad field(s), left out of everything that follows:"
@@ -185,9 +247,14 @@ def _end(status: CampaignStatus) -> str:
     ends = status.forecast
     unfinished = sum(status.total[state] for state in ("failed", "stopped"))
     if status.total["running"] + status.total["queued"] + status.total["waiting"] == 0 and not unfinished:
-        return "End: finished, nothing is left to do"
+        return (
+            "End: finished as far as the files tell; whether a changed config or version makes anything again: "
+            "platewise run --dry-run"
+        )
     if ends.low_s is None or ends.high_s is None:
-        return f"End: cannot be said yet: {ends.reason}"
+        work = status.work
+        at_work = work.running or work.queued or work.since is not None or work.note
+        return f"End: cannot be said yet: {ends.reason}{'' if at_work else '; start `platewise run`'}"
     if not ends.jobs:
         return "End: nothing else can be done until what failed is put right"
     text = f"End: {_range(ends)}"
@@ -199,7 +266,5 @@ def _end(status: CampaignStatus) -> str:
 def _range(ends: Forecast) -> str:
     low, high = ends.low_s or 0.0, ends.high_s or 0.0
     now = time.time()
-    clock = [time.strftime("%a %H:%M", time.localtime(now + seconds)) for seconds in (low, high)]
-    return (
-        f"{ends.jobs} job(s) take another {duration(low)} to {duration(high)} ({clock[0]} to {clock[1]}), {ends.reason}"
-    )
+    clock = span(*(time.strftime("%a %H:%M", time.localtime(now + seconds)) for seconds in (low, high)))
+    return f"{ends.jobs} job(s) take another {span(duration(low), duration(high))} ({clock}), {ends.reason}"

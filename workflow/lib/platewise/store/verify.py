@@ -72,12 +72,21 @@ def verify_campaign(
         Processes.
     before_plate
         Called before each plate: raises if nothing may be removed any more.
+
+    Raises
+    ------
+    DataError
+        If the campaign has no table at all.
     """
+    jobs = list_jobs(campaign)
+    if not any(Path(path).exists() for job in jobs for path in job.tables):
+        raise DataError(
+            f"{campaign.folder}: found no table of this campaign. Hint: run it first, or correct `results:`."
+        )
     # A fresh process: one forked from here could inherit locks that pyarrow's threads hold.
     fresh = get_context("forkserver")
     with ProcessPoolExecutor(workers, fresh) if workers > 1 else nullcontext() as pool:
         each = map if pool is None else pool.map
-        jobs = list_jobs(campaign)
         for name in [*campaign.plates, ""]:
             before_plate()
             folder, blocks = campaign.folder / "plates" / name, campaign.plates[name].blocks if name else {}
