@@ -150,12 +150,31 @@ def test_table():
         [use(*[JOB] * 4, retried), RuleUse("bb", 3, (unknown,)), RuleUse("c", 7, ())],
     )
     assert [" ".join(line.split()) for line in lines[1:]] == [
-        "rule all retried memory time failed asked median highest better asked median highest better "
-        "asked used better GPUs",
+        "rule all retried memory time other asked median most better asked median most better asked used better GPUs",
         "a 5 of 5 1 1 2 3 2000 1000 1000 1300 60 10.0 10.0 20 2 75% 2 1",
-        "bb 1 of 3 - - - - - 500 500 1000 - 1.0 1.0 10 - - - - uncertain: 1 job",
-        "c 0 of 7 not measured",
+        "bb 1 of 3 - - - - - 500 500 1000 - 1.0 1.0 10 - - - -",
+        "c 0 of 7",
     ]
+    # Groups stand over their columns.
+    assert lines[0].index("failed tries") == lines[1].index("memory")
+    assert lines[0].index("time (min)") == lines[1].index("asked", lines[0].index("memory (MB)") + 10)
+
+
+def test_columns_of_which_nothing_is_known_are_left_out():
+    unknown = Measured(None, None, None, None, False, 500, 60, None, None, True, False, False, Counter())
+    assert table_lines([RuleUse("bb", 3, (unknown,)), RuleUse("c", 7, ())]) == [
+        "      jobs    memory (MB)           time (min)",
+        "rule     all  median  most  better  median  most  better",
+        "bb    1 of 3     500   500    1000     1.0   1.0      10",
+        "c     0 of 7",
+    ]
+
+
+def test_a_campaign_without_accounting_fits_a_terminal():
+    job = replace(JOB, accounted=False, asked_mb=16000, asked_min=1440, memory_mb=12345, elapsed_s=36_000)
+    lines = table_lines([RuleUse("estimate_illumination", 384, (job,) * 384)])
+    assert "failed tries" not in lines[0]
+    assert max(map(len, lines)) <= 120
 
 
 def test_profile_keeps_what_is_the_sites():

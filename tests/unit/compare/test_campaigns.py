@@ -68,6 +68,15 @@ def test_a_run_compared_with_itself_has_not_moved(old):
     assert "moved most" not in text
 
 
+def test_runs_without_a_plate_in_common_say_so_first(tmp_path, old):
+    new = write_run(tmp_path / "results" / "new")
+    for plate in PLATES:
+        (new / "plates" / plate).rename(new / "plates" / f"other_{plate}")
+    comparison = compare_campaigns(old, new)
+    assert comparison.headline.startswith("These runs share no plate. ")
+    assert comparison.section("layout").sentences[0] == "These runs share no plate."
+
+
 def test_what_moved_is_said_in_all_parts(old, changed):
     comparison = compare_campaigns(old, changed)
     assert comparison.headline == (

@@ -15,7 +15,7 @@ def test_agreement_is_the_share_of_matched_objects(pair):
     found = pair()
     write_store(found.old.folder, "P1", {"A01": label_image(), "A02": label_image()})
     write_store(found.new.folder, "P1", {"A01": label_image(5), "A02": label_image(1)})
-    section = compare_labels(found, _fields("A01", "A02"), 20, 0)
+    section = compare_labels(found, _fields("A01", "A02"), 2, 20, 0)
     # Moved by a tenth, the IoU is 90 / 110.
     assert section.rows("fields").to_numpy().tolist() == [["P1", "A01", 1, 0.5, 0.5], ["P1", "A02", 1, 1.0, 1.0]]
     assert section.facts == {"differ": 2, "scored": 2, "unread": 0, "nuclei_f1": 0.75, "cells_f1": 0.75}
@@ -25,11 +25,11 @@ def test_stores_that_are_gone_and_other_sizes_are_said(pair):
     found = pair()
     write_store(found.old.folder, "P1", {"A01": label_image(), "A02": label_image()})
     write_store(found.new.folder, "P1", {"A01": label_image()[:30]})
-    section = compare_labels(found, _fields("A01", "A02"), 20, 0)
+    section = compare_labels(found, _fields("A01", "A02"), 2, 20, 0)
     assert section.facts["scored"] == 0
     assert section.facts["unread"] == 2
     assert np.isnan(section.facts["cells_f1"])
-    other = compare_labels(found, _fields("A01").assign(**{PLATE: "P2"}), 20, 0)
+    other = compare_labels(found, _fields("A01").assign(**{PLATE: "P2"}), 2, 20, 0)
     assert other.sentences == [
         f"The labels of 1 field could not be read, as of {found.old.store('P2')}: there is no plate store."
     ]
@@ -37,8 +37,10 @@ def test_stores_that_are_gone_and_other_sizes_are_said(pair):
 
 
 def test_nothing_is_scored_where_nothing_differs(pair):
-    section = compare_labels(pair(), _fields(), 20, 0)
-    assert section.moved is None
+    found = pair()
+    same, none = (compare_labels(found, _fields(), good, 20, 0) for good in (3, 0))
+    assert (same.moved, same.sentences) == (None, ["No label differs in the 3 fields that both have as good."])
+    assert (none.moved, none.sentences) == (None, ["No field is good in both: no label is compared."])
 
 
 def test_the_draw_is_even_and_repeatable():

@@ -9,6 +9,7 @@ from platewise.preflight import check
 from platewise.preflight.dry_run import DryRun, PlannedJob
 from platewise.preflight.images import PlateImages
 from platewise.preflight.rates import read_rates
+from platewise.preflight.site import Node, Partition
 from platewise.preflight.space import Room
 
 
@@ -77,11 +78,11 @@ def run_of(*jobs, **settings):
 JOB = PlannedJob("measure_block", {"plate": "P1", "block": "A01-A03"}, 1, {}, (), ("cells.parquet",))
 
 
-def made_of(campaign, run):
+def made_of(campaign, run, slots=2, offered=None):
     known = check.known_rates(None)
     plates = [PlateImages(name, {"A01-A03": 4, "B01-B03": 4}, 1, {}, 1000, 1000) for name in campaign.plates]
     work = check.image_workload(campaign, plates, known.rates)
-    return check.forecast_part(campaign, run, work, known, 2, slurm=False)
+    return check.forecast_part(campaign, run, work, known, slots, offered)
 
 
 def test_a_forecast_says_how_sure_it_is(campaign):
@@ -92,6 +93,21 @@ def test_a_forecast_says_how_sure_it_is(campaign):
     assert "right within a factor of 2" in text
     assert "2 threads at once" in text
     assert "CPU-hours: " in text
+
+
+def test_a_forecast_knows_how_many_gpus_are_up(campaign):
+    nodes = (Node("g1", True, 8, 1, {"": 2}), Node("g2", False, 8, 1, {"": 2}))
+    resources = {"slurm_partition": "gpu", "gpu": 1}
+    jobs = [PlannedJob("measure_block", JOB.wildcards, 1, resources, (), (str(number),)) for number in range(8)]
+    part, made = made_of(campaign, run_of(*jobs), 100, {"gpu": Partition("gpu", True, None, nodes)})
+    noticed = 20
+    # Eight jobs alike, two at a time.
+    alone = check.duration(4 * (made.seconds[0] + noticed))
+    assert f"GPUs that are up: 2; the 8 GPU jobs alone take {alone}" in part.lines
+    (until,) = (line for line in part.lines if line.startswith("until the end: "))
+    assert until.startswith(f"until the end: {alone} (")
+    assert until.endswith("100 jobs at once, on the 8 CPUs that are up, if no other jobs are in the queue")
+    assert not any("GPUs that are up" in line for line in made_of(campaign, run_of(JOB), 100, {})[0].lines)
 
 
 def test_nothing_left_to_do(campaign):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from platewise.preflight.capacity import Capacity, local_capacity, slurm_capacity
 from platewise.preflight.dry_run import PlannedJob
 from platewise.preflight.forecast import Cost, forecast, wall_seconds
 from platewise.preflight.measured import measure_rates, measured_jobs, walk
@@ -109,14 +110,24 @@ def chain(*seconds):
     ],
 )
 def test_when_the_last_job_ends(jobs, seconds, slots, expected):
-    assert wall_seconds(jobs, seconds, slots, by_threads=False) == expected
+    assert wall_seconds(jobs, seconds, local_capacity(jobs, slots)) == expected
 
 
 def test_threads_take_slots():
     jobs = [job("r", outputs=["a"], threads=2), job("r", outputs=["b"], threads=2), job("r", outputs=["c"], threads=9)]
-    assert wall_seconds(jobs, [3, 3, 1], 4, by_threads=True) == 4
-    assert wall_seconds(jobs, [3, 3, 1], 2, by_threads=True) == 7
-    assert wall_seconds(jobs, [3, 3, 1], 2, by_threads=False) == 4
+    assert wall_seconds(jobs, [3, 3, 1], local_capacity(jobs, 4)) == 4
+    assert wall_seconds(jobs, [3, 3, 1], local_capacity(jobs, 2)) == 7
+    # On a cluster whose partitions are not known, a job is a job.
+    assert wall_seconds(jobs, [3, 3, 1], slurm_capacity(jobs, 2, {})) == 4
+
+
+def test_a_gpu_job_waits_for_a_gpu_and_others_do_not():
+    jobs = [job("r", outputs=[str(number)]) for number in range(8)]
+    on_gpu = [(1, 1)] * 4 + [(0, 1)] * 4
+    # Two at a time of four jobs of 10 s; the other four go beside them.
+    assert wall_seconds(jobs, [10] * 8, Capacity((2, 100), on_gpu)) == 20
+    assert wall_seconds(jobs, [10] * 8, Capacity((1, 100), on_gpu)) == 40
+    assert wall_seconds(jobs, [10] * 8, Capacity((4, 4), on_gpu)) == 20
 
 
 def test_a_finished_campaign_is_forecast_by_its_own_rates(finished):

@@ -70,7 +70,11 @@ def test_what_fits_is_not_mentioned():
         ),
         ({"mem_mb": 300_000}, "found 1 CPUs and 300,000 MB asked for", "c2, the largest, has 64 CPUs and 256,000 MB"),
         ({"cpus": 65}, "found 65 CPUs and 1,000 MB asked for", "set-resources in the profile (r)"),
-        ({"gpus": 1}, "rule r in partition cpu: found 1 GPU asked for, and no node with one", "Your site"),
+        (
+            {"gpus": 1},
+            "rule r in partition cpu: found 1 GPU asked for, and no node with one",
+            "{ slurm_partition: gpu }",
+        ),
         ({"gpus": 1, "partition": "gpu", "gpu_model": "h100"}, "found gpu_model 'h100'; expected one of a100", "gpu"),
         ({"gpus": 8, "partition": "gpu"}, "found 8 GPUs asked for; expected no more than a node has", "set-resources"),
         ({"gpus": 1, "partition": "gpu", "mem_mb": 17_000}, "g1, the largest, has 8 CPUs", "lower it"),
@@ -89,6 +93,12 @@ def test_all_nodes_down():
     (finding,) = check_site([asked()], [], known, {"core"})
     assert finding.stops
     assert "no node that is up" in str(finding)
+
+
+def test_a_cluster_without_gpus():
+    (finding,) = check_site([asked(gpus=1)], [], {"cpu": KNOWN["cpu"]}, {"core"})
+    assert finding.stops
+    assert "set `device: cpu` in the config, or r: { slurm_partition: cpu, gpu: 0 } under set-resources" in str(finding)
 
 
 def test_what_only_the_last_try_asks_for_is_a_warning():
@@ -114,6 +124,7 @@ def test_the_placeholders_are_told():
     # Where SLURM keeps no accounts nobody can tell, but the placeholder is suspicious.
     (account,) = check(asked(account="lab"), own=None)
     assert not account.stops
+    assert "Hint: take the line out, or name an account of yours" in str(account)
 
 
 def test_the_placeholders_are_the_profiles():

@@ -3,7 +3,7 @@
 import pytest
 
 from platewise.plan.jobs import Job
-from platewise.status.forecast import Pace, duration, forecast, kind, pace_of
+from platewise.status.forecast import Pace, duration, forecast, kind, pace_of, span
 
 
 def job(stage, number, inputs=(), plate="P1"):
@@ -56,9 +56,7 @@ def test_nothing_is_said_without_a_measure():
 def test_nothing_is_said_when_nothing_is_at_work():
     found = forecast(SEGMENT, {kind(SEGMENT[0]): [1800.0]}, {}, Pace(0, None))
     assert found.low_s is None
-    assert found.reason == (
-        "nothing is at work; 8 job(s) of stages already measured are left, 4 h 0 min to 4 h 0 min one by one"
-    )
+    assert found.reason == ("nothing is at work; 8 job(s) of stages already measured are left, 4 h 0 min one by one")
 
 
 def test_a_finished_campaign_takes_no_time():
@@ -85,3 +83,8 @@ def test_pace_is_the_work_of_this_run_over_its_time():
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+def test_a_range_whose_ends_read_alike_is_one_value():
+    assert span(duration(150), duration(160)) == "2 min to 3 min"
+    assert span(duration(170), duration(190)) == "3 min"

@@ -37,7 +37,11 @@ def folder(tmp_path):
 
 
 def left(folder, targets=("page",), jobs=JOBS):
-    return {job.rule for job in jobs_to_make(jobs, targets, Files(folder))}
+    return set(reasons(folder, targets, jobs))
+
+
+def reasons(folder, targets=("page",), jobs=JOBS):
+    return {job.rule: why for job, why in jobs_to_make(jobs, targets, Files(folder)).items()}
 
 
 def touch(path, time=5000):
@@ -115,6 +119,27 @@ def test_a_file_that_was_begun_and_not_finished_is_made_again(folder):
     assert left(folder) == {"measure", "report"}
     (folder / "cells").unlink()
     assert left(folder) == set()
+
+
+def test_a_job_is_made_for_what_is_newer_before_it(folder):
+    touch(folder / "labels")
+    assert reasons(folder) == {"measure": "labels is newer", "report": "labels is newer"}
+
+
+def test_a_job_is_made_for_what_is_missing_before_it(folder):
+    (folder / "labels").unlink()
+    (folder / "cells").unlink()
+    assert reasons(folder, targets=("page", "cells")) == {
+        "segment": "labels is missing",
+        "measure": "cells is missing",
+        "report": "cells is missing",
+    }
+
+
+def test_a_job_is_made_for_what_was_not_finished_before_it(folder):
+    record(folder, "incomplete", "cells", {"external_jobid": None})
+    why = "cells was begun and not finished"
+    assert reasons(folder) == {"measure": why, "report": why}
 
 
 def test_long_names_are_read_as_snakemake_writes_them(tmp_path):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from platewise.columns import SITE, WELL
+from platewise.errors import DataError
 from platewise.plan.campaign import load_campaign
 from platewise.store import verify as store_verify
 from platewise.store.commit import commit_field
@@ -223,6 +224,15 @@ def campaign(tmp_path, monkeypatch):
         path = root / f"{name}.parquet"
         path.write_bytes(path.read_bytes()[:50])
     return found
+
+
+def test_a_campaign_without_a_table_is_an_error(campaign):
+    shutil.rmtree("results")
+    with pytest.raises(DataError) as error:
+        list(verify_campaign(campaign, remove=False))
+    assert str(error.value) == (
+        "results/test: found no table of this campaign. Hint: run it first, or correct `results:`."
+    )
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
@@ -230,35 +231,48 @@ def _known(choose: Callable[[list[T]], T], values: Iterable[T | None]) -> T | No
     return choose(known) if known else None
 
 
-_HEAD = (
-    ("", "jobs", "", "", "", "", "memory (MB)", "", "", "", "time (min)", "", "", "", "CPUs", "", "", "", ""),
-    (
-        *("rule", "all", "retried", "memory", "time", "failed"),
-        *("asked", "median", "highest", "better") * 2,
-        *("asked", "used", "better", "GPUs", ""),
-    ),
+# Each column's group and own name, in the order of `_row`.
+_COLUMNS = (
+    ("", "rule"),
+    *(("jobs", name) for name in ("all", "retried")),
+    *(("failed tries", name) for name in ("memory", "time", "other")),
+    *((group, name) for group in ("memory (MB)", "time (min)") for name in ("asked", "median", "most", "better")),
+    *(("CPUs", name) for name in ("asked", "used", "better")),
+    ("", "GPUs"),
 )
+_GAP = "  "
 
 
 def table_lines(uses: Sequence[RuleUse]) -> list[str]:
     """Return the table, a line a rule: asked beside used, and a better number.
 
     ``asked`` is the first try's, the median over jobs; ``retried`` counts jobs with a second try, ``memory``, ``time``
-    and ``failed`` the tries that ended for want of memory, of time, or for another reason; ``-`` is what nobody knows.
+    and ``other`` the tries that ended for want of memory, of time, or for another reason; ``-`` is what nobody knows,
+    and a column of which nobody knows anything is left out. A rule of which no job was measured has no numbers.
     """
-    rows = [*_HEAD, *(_row(use) for use in uses)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    lines = []
-    for row in rows:
-        cells = [text.rjust(width) for text, width in zip(row, widths, strict=False)]
-        # Names to the left, numbers to the right, remarks as they are.
-        lines.append("  ".join([row[0].ljust(widths[0]), *cells[1:], row[-1]]).rstrip())
+    rows = [_row(use) for use in uses]
+    kept = [column for column in range(len(_COLUMNS)) if any(row[column] not in ("", "-") for row in rows)]
+    groups = [(group, list(columns)) for group, columns in groupby(kept, key=lambda column: _COLUMNS[column][0])]
+    table = [tuple(name for _, name in _COLUMNS), *rows]
+    widths = {column: max(len(row[column]) for row in table) for column in kept}
+    head = []
+    for group, columns in groups:
+        # The name of a group stands over all its columns; the last one is widened where they are too narrow for it.
+        across = sum(widths[column] for column in columns) + len(_GAP) * (len(columns) - 1)
+        widths[columns[-1]] += max(0, len(group) - across)
+        head.append(group.ljust(max(across, len(group))))
+    lines = [_GAP.join(head).rstrip()]
+    for row in table:
+        # Names to the left, numbers to the right.
+        cells = [row[column].rjust(widths[column]) if column else row[0].ljust(widths[0]) for column in kept]
+        lines.append(_GAP.join(cells).rstrip())
     return lines
 
 
 def _row(use: RuleUse) -> tuple[str, ...]:
+    jobs = f"{len(use.jobs)} of {use.planned}"
     if not use.jobs:
-        return (use.rule, f"0 of {use.planned}", *[""] * (len(_HEAD[1]) - 3), "not measured")
+        return (use.rule, jobs, *[""] * (len(_COLUMNS) - 2))
     better = suggest(use)
     accounted = any(job.accounted for job in use.jobs)
     tries = [
@@ -270,7 +284,7 @@ def _row(use: RuleUse) -> tuple[str, ...]:
     efficiency = use.efficiency
     return (
         use.rule,
-        f"{len(use.jobs)} of {use.planned}",
+        jobs,
         *(str(count) if accounted else "-" for count in tries),
         *(_show(use.known("asked_mb"), median), _show(memory, median), _show(memory, max), _show([better.mem_mb], max)),
         _show(use.known("asked_min"), median),
@@ -278,7 +292,6 @@ def _row(use: RuleUse) -> tuple[str, ...]:
         _show([better.runtime], max),
         *(_show(use.known("threads"), median), "-" if efficiency is None else f"{efficiency:.0%}"),
         *(_show([better.threads], max), _show(use.known("gpus"), max)),
-        f"uncertain: {', '.join(use.doubts)}" if use.doubts else "",
     )
 
 

@@ -12,7 +12,7 @@ from platewise.commands.arguments import ConfigFile, read_campaign
 
 def preflight(
     config: ConfigFile,
-    sample: Annotated[int, typer.Option(min=0, help="Fields of each plate to read; 0 looks at names only.")] = 8,
+    sample: Annotated[int, typer.Option(min=1, help="Fields of each plate to read.")] = 8,
     complete: Annotated[bool, typer.Option("--complete", help="Read every field.")] = False,
     threads: Annotated[int, typer.Option(min=0, help="Images read at a time; 0 for two a core.")] = 0,
     like: Annotated[Path | None, typer.Option(help="Take the rates from this finished campaign's results.")] = None,

@@ -48,7 +48,8 @@ def resources(
             f"{campaign.folder / 'benchmarks'}: found no job of this campaign that has run; expected at least one. "
             "Hint: run the campaign first, or start this command in the folder where it was run."
         )
-    typer.echo(f"# From {source}. Where only a benchmark tells, memory includes {SNAKEMAKE_MB} MB for Snakemake's own.")
+    typer.echo(f"# From {source}.")
+    typer.echo(f"# Where only a benchmark tells, memory includes {SNAKEMAKE_MB} MB for Snakemake's own.")
     for line in table_lines(uses):
         typer.echo(line)
     typer.echo("")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from platewise.errors import Problem, ProblemsError
+from platewise.preflight.space import existing
 
 
 def check_outputs(outputs: Mapping[str, Path | None]) -> None:
@@ -32,7 +33,7 @@ def _find_problem(place: str, path: Path) -> Problem | None:
     if path.is_dir():
         return Problem(place, "a folder", "a file to write", "add a file name")
     # Missing folders are made in the last one that is there.
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    folder = existing(path.parent)
     if not folder.is_dir():
         return Problem(place, f"{folder}, which is a file", "a folder to write in", "choose another folder")
     if not os.access(folder, os.W_OK | os.X_OK):

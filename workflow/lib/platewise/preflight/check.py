@@ -13,6 +13,7 @@ from platewise.columns import PLATE, feature_columns
 from platewise.errors import ConfigError, PlatewiseError
 from platewise.plan.campaign import Campaign
 from platewise.preflight import executor, site
+from platewise.preflight.capacity import local_capacity, slurm_capacity
 from platewise.preflight.dry_run import DryRun, PlannedJob
 from platewise.preflight.findings import Finding, error, warning
 from platewise.preflight.forecast import OWN_FACTOR, SHIPPED_FACTOR, Forecast, forecast, wall_seconds
@@ -20,6 +21,7 @@ from platewise.preflight.images import PlateImages
 from platewise.preflight.measured import measure_rates
 from platewise.preflight.printing import duration, forecast_lines, hours, image_lines, size
 from platewise.preflight.rates import DENSITY, Rates, read_rates
+from platewise.preflight.site import Partition
 from platewise.preflight.space import check_room, existing, file_system_room, quota_room
 from platewise.preflight.work import Imaged, Workload, planned_work, table_work
 
@@ -116,9 +118,19 @@ def image_workload(campaign: Campaign, plates: Sequence[PlateImages], rates: Rat
 
 
 def forecast_part(
-    campaign: Campaign, run: DryRun, workload: Workload, known: KnownRates, slots: int, slurm: bool
+    campaign: Campaign,
+    run: DryRun,
+    workload: Workload,
+    known: KnownRates,
+    slots: int,
+    offered: Mapping[str, Partition] | None,
 ) -> tuple[Part, Forecast]:
-    """Forecast what is left to do."""
+    """Forecast what is left to do.
+
+    ``slots`` are jobs at once on SLURM, else threads. ``offered`` are the cluster's partitions, empty where it does not
+    tell; None for no cluster.
+    """
+    slurm = offered is not None
     config = campaign.config
     made = forecast(
         run.jobs,
@@ -144,11 +156,22 @@ def forecast_part(
         limit = "" if known.gpu else ", as measured without a GPU: with one it should be less"
         part.lines.append(f"GPU-hours: {hours(made.total.gpu)}{limit}")
     noticed = run.settings.get("slurm_init_seconds_before_status_checks", _STATUS_CHECK_S) / 2 if slurm else 0
-    wall = wall_seconds(run.jobs, [seconds + noticed for seconds in made.seconds], slots, by_threads=not slurm)
+    seconds = [own + noticed for own in made.seconds]
+    capacity = local_capacity(run.jobs, slots) if offered is None else slurm_capacity(run.jobs, slots, offered)
+    wall = wall_seconds(run.jobs, seconds, capacity)
     worse = max(1.0, high / known.factor / made.total.cpu) if made.total.cpu else 1.0
-    at_once = f"{slots} jobs at once if none waits in the queue" if slurm else f"{slots} threads at once"
+    up = f", on the {capacity.cpus} CPUs that are up" if capacity.cpus else ""
+    at_once = f"{slots} jobs at once{up}, if no other jobs are in the queue" if slurm else f"{slots} threads at once"
     between = f"between {duration(wall / known.factor)} and {duration(wall * known.factor * worse)}"
     part.lines.append(f"until the end: {duration(wall)} ({between}), {at_once}")
+    if capacity.gpus:
+        on_gpu = [number for number, job in enumerate(run.jobs) if job.resources.get("gpu")]
+        alone = wall_seconds(
+            [run.jobs[number] for number in on_gpu], [seconds[number] for number in on_gpu], capacity.of(on_gpu)
+        )
+        part.lines.append(
+            f"GPUs that are up: {capacity.gpus}; the {len(on_gpu):,} GPU jobs alone take {duration(alone)}"
+        )
     part.lines.append(
         f"storage: {size(made.total.disk)} in {made.total.files:,.0f} files and {made.total.folders:,.0f} folders, and "
         f"{made.metadata:,} records of Snakemake's"
@@ -159,8 +182,11 @@ def forecast_part(
     return part, made
 
 
-def cluster_part(first: DryRun, last: Sequence[PlannedJob], profile: str) -> Part:
-    """Hold profile, plugin and jobs against this cluster; without jobs, profile and plugin alone."""
+def cluster_part(first: DryRun, last: Sequence[PlannedJob], profile: str) -> tuple[Part, dict[str, Partition]]:
+    """Hold profile, plugin and jobs against this cluster; without jobs, profile and plugin alone.
+
+    Returns the cluster's partitions too; none where it does not tell.
+    """
     part = Part(f"Cluster (profile {profile})")
     part.findings += executor.check_executor(executor.installed_version(), first.settings)
     try:
@@ -168,10 +194,10 @@ def cluster_part(first: DryRun, last: Sequence[PlannedJob], profile: str) -> Par
     except QueueError as silent:
         text, _, remedy = str(silent).partition(" Hint: ")
         part.findings.append(error("SLURM", text, "an answer", remedy))
-        return part
+        return part, {}
     except FileNotFoundError:
         part.lines.append("SLURM is not installed here: partitions, accounts and GPUs are not checked")
-        return part
+        return part, {}
     own = site.accounts(getpass.getuser())
     asked = site.asked_by_rule(first.jobs)
     part.findings += site.check_site(asked, site.asked_by_rule(last), known, own)
@@ -185,7 +211,7 @@ def cluster_part(first: DryRun, last: Sequence[PlannedJob], profile: str) -> Par
         part.lines.append(
             f"{name}: {len(up)} nodes up with {cores} CPUs and {gpus} GPUs, for the jobs of {rules} rules"
         )
-    return part
+    return part, known
 
 
 def space_part(campaign: Campaign, run: DryRun, made: Forecast | None, factor: float) -> Part:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from platewise.errors import Problem
+from platewise.errors import DataError, Problem
 
 
 @dataclass(frozen=True)
 class Finding:
     """A problem of the campaign or the cluster; ``stops`` if the campaign would end early or be spoilt by it."""
 
-    problem: Problem
+    problem: Problem | DataError
     stops: bool
 
     def __str__(self) -> str:

@@ -6,7 +6,9 @@ import heapq
 from collections import defaultdict, deque
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
+from operator import add, le, sub
 
+from platewise.preflight.capacity import Capacity
 from platewise.preflight.dry_run import PlannedJob
 from platewise.preflight.measured import rate_name
 from platewise.preflight.rates import JOB_START, MEASURES, Rates, find_rate
@@ -154,17 +156,15 @@ def _left(rates: Rates, name: str, work: Work) -> Cost:
     return Cost(**{quantity: rate.of(work) for quantity, rate in found.items() if rate is not None})
 
 
-def wall_seconds(jobs: Sequence[PlannedJob], seconds: Sequence[float], slots: int, by_threads: bool) -> float:
-    """Return when the last job ends, if jobs start as soon as their inputs are made and a slot is free.
+def wall_seconds(jobs: Sequence[PlannedJob], seconds: Sequence[float], capacity: Capacity) -> float:
+    """Return when the last job ends, if jobs start as soon as their inputs are made and there is room for them.
 
     Parameters
     ----------
     jobs, seconds
         The jobs, and how long each takes.
-    slots
-        How many jobs run at once, or with ``by_threads`` how many threads.
-    by_threads
-        Whether a job takes as many slots as it has threads.
+    capacity
+        What runs at once; its rows are those of ``jobs``.
     """
     maker = {output: number for number, job in enumerate(jobs) for output in job.outputs}
     needs: list[int] = []
@@ -174,23 +174,24 @@ def wall_seconds(jobs: Sequence[PlannedJob], seconds: Sequence[float], slots: in
         needs.append(len(makers))
         for other in makers:
             users[other].append(number)
-    width = [min(slots, job.threads) if by_threads else 1 for job in jobs]
-    ready: dict[int, deque[int]] = defaultdict(deque)
+    takes, free = capacity.takes, list(capacity.limits)
+    # Jobs that take the same wait in one line.
+    ready: dict[tuple[int, ...], deque[int]] = defaultdict(deque)
     for number, count in enumerate(needs):
         if count == 0:
-            ready[width[number]].append(number)
+            ready[takes[number]].append(number)
     running: list[tuple[float, int]] = []
-    now, free = 0.0, slots
+    now = 0.0
     while True:
-        while fitting := [wide for wide, waiting in ready.items() if waiting and wide <= free]:
+        while fitting := [take for take, waiting in ready.items() if waiting and all(map(le, take, free))]:
             number = ready[max(fitting)].popleft()
             heapq.heappush(running, (now + seconds[number], number))
-            free -= width[number]
+            free = list(map(sub, free, takes[number]))
         if not running:
             return now
         now, number = heapq.heappop(running)
-        free += width[number]
+        free = list(map(add, free, takes[number]))
         for user in users[number]:
             needs[user] -= 1
             if needs[user] == 0:
-                ready[width[user]].append(user)
+                ready[takes[user]].append(user)

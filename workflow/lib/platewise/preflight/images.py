@@ -49,7 +49,7 @@ def check_plate(plate: Plate, images: ImagesConfig, sample: int | None, seed: in
     plate, images
         The plate of the plan, and the config's section.
     sample
-        How many fields to read, spread over the plate; None for all.
+        How many fields to read, 1 or more, spread over the plate; None for all.
     seed
         Decides which fields.
     threads
@@ -66,8 +66,7 @@ def check_plate(plate: Plate, images: ImagesConfig, sample: int | None, seed: in
             fields_per_well=plate.row.fields_per_well,
         )
     except DataError as failed:
-        text, _, remedy = str(failed).partition(" Hint: ")
-        return PlateImages(name, findings=(error(f"plate {name}", text, "images that can be listed", remedy),))
+        return PlateImages(name, findings=(Finding(failed, stops=True),))
     fields = list(listing.images)
     flawed = set(listing.flawed)
     chosen = spread([at for at in fields if at not in flawed], sample, seed)

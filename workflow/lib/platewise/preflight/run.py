@@ -87,15 +87,17 @@ def run_preflight(
     if failed:
         add(Part("Plan", [], failed))
     on_slurm = first.settings.get("executor") == _SLURM
+    offered = None
+    if on_slurm:
+        part, offered = check.cluster_part(first, last.jobs, str(place))
+        add(part)
     made = None
     if not failed and workload is not None:
         slots = jobs or (int(first.settings.get("jobs", 1)) if on_slurm else os.cpu_count() or 1)
-        part, made = check.forecast_part(campaign, first, workload, known, slots, on_slurm)
+        part, made = check.forecast_part(campaign, first, workload, known, slots, offered)
         add(part)
     elif workload is None:
         add(Part("Forecast", ["no image was read, so that nothing can be forecast"]))
-    if on_slurm:
-        add(check.cluster_part(first, last.jobs, str(place)))
     add(check.space_part(campaign, first, made, known.factor))
     counts = check.summary(shown)
     show(f"\n{counts[True]} error(s), {counts[False]} warning(s)")

@@ -140,7 +140,8 @@ def check_site(
         if asked.partition not in known:
             continue
         partition = known[asked.partition]
-        wrong = [error(*found) for found in (*_closed(asked, partition), *_too_much(asked, partition, "asked for"))]
+        misfits = (*_closed(asked, partition, known), *_too_much(asked, partition, "asked for"))
+        wrong = [error(*found) for found in misfits]
         yield from wrong
         if not wrong:
             fitting.add((asked.rule, asked.partition))
@@ -170,7 +171,10 @@ def _check_accounts(first: Sequence[Asked], own: set[str] | None) -> Iterator[Fi
     for account in sorted({asked.account for asked in first if asked.account}):
         said = _said(account, "slurm_account")
         if own is None and account in PLACEHOLDERS["slurm_account"]:
-            yield warning(place, said, "an account of yours", remedy)
+            # The plugin's slurm-no-account has no effect in 2.8.0: without the line it asks for none by itself.
+            yield warning(
+                place, said, "none where SLURM keeps no accounts", "take the line out, or name an account of yours"
+            )
         elif own is not None and account.lower() not in {name.lower() for name in own}:
             listed = f"one of {', '.join(sorted(own))}" if own else "an account of yours, and SLURM knows of none"
             lists = f"`sacctmgr show associations user={getpass.getuser()}` lists them"
@@ -181,7 +185,7 @@ def _check_accounts(first: Sequence[Asked], own: set[str] | None) -> Iterator[Fi
 _Found = tuple[str, str, str, str]
 
 
-def _closed(asked: Asked, partition: Partition) -> Iterator[_Found]:
+def _closed(asked: Asked, partition: Partition, known: Mapping[str, Partition]) -> Iterator[_Found]:
     """Say why a partition takes no job of this rule at all: it is closed, or lacks the GPU."""
     place = f"rule {asked.rule} in partition {partition.name}"
     if not partition.up:
@@ -189,7 +193,8 @@ def _closed(asked: Asked, partition: Partition) -> Iterator[_Found]:
     elif not any(node.up for node in partition.nodes):
         yield place, "no node that is up", "one at least", "choose another or wait; `sinfo -R` says why they are down"
     if asked.gpus:
-        yield from _gpu_misfits(asked, partition, place)
+        elsewhere = [other.name for other in known.values() if any(node.gpus for node in other.nodes)]
+        yield from _gpu_misfits(asked, partition, place, sorted(elsewhere))
 
 
 def _too_much(asked: Asked, partition: Partition, when: str) -> Iterator[_Found]:
@@ -199,7 +204,7 @@ def _too_much(asked: Asked, partition: Partition, when: str) -> Iterator[_Found]
     if partition.minutes is not None and asked.minutes > partition.minutes:
         yield place, f"{asked.minutes:,} minutes {when}", f"at most {partition.minutes:,}", remedy
     # A node without the GPUs asked for is none to fit on.
-    nodes = [node for node in partition.nodes if _gpu_count(node, asked.gpu_model) >= asked.gpus] or partition.nodes
+    nodes = [node for node in partition.nodes if gpu_count(node, asked.gpu_model) >= asked.gpus] or partition.nodes
     if not any(_fits(asked, node) for node in nodes):
         largest = max(nodes, key=lambda node: (node.mem_mb, node.cpus))
         found = f"{asked.cpus} CPUs and {asked.mem_mb:,} MB {when}"
@@ -207,20 +212,29 @@ def _too_much(asked: Asked, partition: Partition, when: str) -> Iterator[_Found]
         yield place, found, has, remedy
 
 
-def _gpu_misfits(asked: Asked, partition: Partition, place: str) -> Iterator[_Found]:
+def _gpu_misfits(asked: Asked, partition: Partition, place: str, elsewhere: Sequence[str]) -> Iterator[_Found]:
     models = sorted({model for node in partition.nodes for model in node.gpus if model})
     remedy = f"change {_YOUR_SITE}: set-resources, {asked.rule}"
     if not any(node.gpus for node in partition.nodes):
         found = f"{asked.gpus} GPU asked for, and no node with one"
-        yield place, found, "a partition of nodes with GPUs, which `sinfo -o '%P %G'` shows", remedy
+        if elsewhere:
+            listed, remedy = f"one of {', '.join(elsewhere)}", f"{remedy}: {{ slurm_partition: {elsewhere[0]} }}"
+            yield place, found, f"a partition of nodes with GPUs: {listed}", remedy
+        else:
+            without = (
+                f"{asked.rule}: {{ slurm_partition: {partition.name}, gpu: 0 }} under set-resources in the profile"
+            )
+            remedy = f"to go on without, set `device: cpu` in the config, or {without}"
+            yield place, found, "no GPU asked for, since no partition here has one", remedy
     elif asked.gpu_model and asked.gpu_model not in models:
         listed = f"one of {', '.join(models)}" if models else "no gpu_model: the GPUs here have no names"
         yield place, f"gpu_model {asked.gpu_model!r}", listed, remedy
-    elif not any(_gpu_count(node, asked.gpu_model) >= asked.gpus for node in partition.nodes):
+    elif not any(gpu_count(node, asked.gpu_model) >= asked.gpus for node in partition.nodes):
         yield place, f"{asked.gpus} GPUs asked for", "no more than a node has", remedy
 
 
-def _gpu_count(node: Node, model: str | None) -> int:
+def gpu_count(node: Node, model: str | None) -> int:
+    """Return how many GPUs of a model a node has, or of any without one."""
     return node.gpus.get(model, 0) if model else sum(node.gpus.values())
 
 

@@ -46,13 +46,13 @@ def status_lines(status: CampaignStatus, width: int | None = None) -> Iterator[s
         return
     yield f"{status.name} in {status.folder}: {_headline(status)}"
     used: set[str] = set()
-    plate_stages, campaign_stages = status.order
     if status.plates:
         yield ""
         yield from _plate_lines(status, used, width)
     yield ""
-    row = ["", *(_cell(status, "", stage, used) for stage in campaign_stages)]
-    yield from _table_lines([["campaign", *campaign_stages], row], width)
+    stages = status.order[1]
+    row = ["", *(_cell(status, "", stage, used) for stage in stages)]
+    yield from _table_lines([["campaign", *stages], row], width)
     if used or status.plates:
         yield ""
         words = [f"{letter} {word}" for letter, word in _LEGEND.items() if letter in used]
