@@ -92,7 +92,7 @@ def test_bbbc021_scores_103_and_92_treatments(bbbc021):
 
 
 def test_bbbc021_prints_its_scores_the_preset_last(bbbc021):
-    lines = bbbc021.platewise("scores", "--configfile", bbbc021.config)
+    lines = bbbc021.platewise("scores", bbbc021.config)
     assert [line.split()[0] for line in lines] == ["none", "sphering", "preset"]
     assert lines[-1].split()[1:] == next(line for line in lines if line.startswith("sphering")).split()[1:]
     assert all(line.split()[1::2] == ["NSC", "NSCB"] for line in lines)
