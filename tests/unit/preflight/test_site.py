@@ -13,6 +13,7 @@ from platewise.preflight.site import (
     Asked,
     Node,
     asked_by_rule,
+    check_device,
     check_memory_of_jobs,
     check_site,
     parse_partitions,
@@ -44,6 +45,14 @@ def test_partitions_are_read():
     assert cpu.nodes == (Node("c1", True, 8, 16000, {}), Node("c2", False, 64, 256000, {}))
     assert [(node.up, node.gpus) for node in gpu.nodes] == [(True, {"a100": 2}), (False, {"": 4})]
     assert (KNOWN["old"].up, KNOWN["old"].minutes) == (False, 30)
+
+
+def test_gpus_that_jobs_would_hold_and_not_use_are_told():
+    wanted = [asked(), asked(rule="embed_block", gpus=1)]
+    (finding,) = check_device("cpu", wanted)
+    assert not finding.stops
+    assert "gpu: 0 and a partition without GPUs for embed_block" in str(finding)
+    assert check_device("auto", wanted) == check_device("cpu", [asked()]) == []
 
 
 def test_what_fits_is_not_mentioned():
@@ -98,7 +107,7 @@ def test_all_nodes_down():
 def test_a_cluster_without_gpus():
     (finding,) = check_site([asked(gpus=1)], [], {"cpu": KNOWN["cpu"]}, {"core"})
     assert finding.stops
-    assert "set `device: cpu` in the config, or r: { slurm_partition: cpu, gpu: 0 } under set-resources" in str(finding)
+    assert "to go on without, write r: { slurm_partition: cpu, gpu: 0 } under set-resources" in str(finding)
 
 
 def test_what_only_the_last_try_asks_for_is_a_warning():

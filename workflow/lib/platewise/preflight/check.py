@@ -182,13 +182,16 @@ def forecast_part(
     return part, made
 
 
-def cluster_part(first: DryRun, last: Sequence[PlannedJob], profile: str) -> tuple[Part, dict[str, Partition]]:
+def cluster_part(
+    first: DryRun, last: Sequence[PlannedJob], profile: str, device: str
+) -> tuple[Part, dict[str, Partition]]:
     """Hold profile, plugin and jobs against this cluster; without jobs, profile and plugin alone.
 
     Returns the cluster's partitions too; none where it does not tell.
     """
     part = Part(f"Cluster (profile {profile})")
     part.findings += executor.check_executor(executor.installed_version(), first.settings)
+    part.findings += site.check_device(device, site.asked_by_rule(first.jobs))
     try:
         known = site.partitions()
     except QueueError as silent:

@@ -89,7 +89,7 @@ def run_preflight(
     on_slurm = first.settings.get("executor") == _SLURM
     offered = None
     if on_slurm:
-        part, offered = check.cluster_part(first, last.jobs, str(place))
+        part, offered = check.cluster_part(first, last.jobs, str(place), campaign.config.device)
         add(part)
     made = None
     if not failed and workload is not None:

@@ -212,6 +212,15 @@ def _too_much(asked: Asked, partition: Partition, when: str) -> Iterator[_Found]
         yield place, found, has, remedy
 
 
+def check_device(device: str, asked: Sequence[Asked]) -> list[Finding]:
+    """Warn of GPUs that jobs would hold and never use: ``device`` is the config's."""
+    rules = sorted({one.rule for one in asked if one.gpus})
+    if device != "cpu" or not rules:
+        return []
+    remedy = f"write gpu: 0 and a partition without GPUs for {', '.join(rules)} under set-resources, or `device: auto`"
+    return [warning("config, key device", "cpu, while jobs ask for GPUs", "jobs that use what they hold", remedy)]
+
+
 def _gpu_misfits(asked: Asked, partition: Partition, place: str, elsewhere: Sequence[str]) -> Iterator[_Found]:
     models = sorted({model for node in partition.nodes for model in node.gpus if model})
     remedy = f"change {_YOUR_SITE}: set-resources, {asked.rule}"
@@ -224,7 +233,7 @@ def _gpu_misfits(asked: Asked, partition: Partition, place: str, elsewhere: Sequ
             without = (
                 f"{asked.rule}: {{ slurm_partition: {partition.name}, gpu: 0 }} under set-resources in the profile"
             )
-            remedy = f"to go on without, set `device: cpu` in the config, or {without}"
+            remedy = f"to go on without, write {without}"
             yield place, found, "no GPU asked for, since no partition here has one", remedy
     elif asked.gpu_model and asked.gpu_model not in models:
         listed = f"one of {', '.join(models)}" if models else "no gpu_model: the GPUs here have no names"
