@@ -135,6 +135,13 @@ def test_parse_memory(text, amount):
     assert parse_memory(text) == amount
 
 
+def leave_log(folder):
+    """What a run that used SLURM leaves: without it, SLURM is not asked."""
+    log = folder / ".snakemake" / "log" / "a.snakemake.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("SLURM run ID: 4ffd9912-5052-4632-8a22-5a5372d68b56\n")
+
+
 def test_sacct_is_asked_for_ones_own_jobs(tmp_path, monkeypatch):
     asked = []
 
@@ -145,6 +152,7 @@ def test_sacct_is_asked_for_ones_own_jobs(tmp_path, monkeypatch):
     monkeypatch.setattr(accounting.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(accounting.getpass, "getuser", lambda: "ada")
     monkeypatch.setattr(queue.subprocess, "run", run)
+    leave_log(tmp_path)
     assert len(read_attempts(tmp_path, tmp_path / "config.yaml", days=7)) == 1
     assert asked[0][:3] == ("sacct", "--user=ada", "--starttime=now-7days")
 
@@ -160,5 +168,6 @@ def test_accounting_that_does_not_answer(tmp_path, monkeypatch):
 
     monkeypatch.setattr(accounting.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(queue.subprocess, "run", run)
+    leave_log(tmp_path)
     with pytest.raises(QueueError, match="sacct failed: Slurm accounting storage is disabled"):
         read_attempts(tmp_path, tmp_path / "config.yaml", days=7)

@@ -27,6 +27,15 @@ def slurm(monkeypatch):
     return Slurm
 
 
+@pytest.fixture(autouse=True)
+def ran(tmp_path):
+    """A run in the folder used SLURM."""
+    log = tmp_path / ".snakemake" / "log" / "2026-11-20T180000.000000.snakemake.log"
+    log.parent.mkdir(parents=True)
+    log.write_text(f"Building DAG of jobs...\nSLURM run ID: {RUN}\n")
+    return log
+
+
 def line(*fields):
     return "\x1f".join(fields) + "\n"
 
@@ -52,6 +61,16 @@ def test_jobs_of_a_folder(slurm, tmp_path):
 def test_without_slurm_there_is_no_queue(monkeypatch, tmp_path):
     monkeypatch.setattr(queue.shutil, "which", lambda _: None)
     assert queue.queued_jobs(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["Building DAG of jobs...\nProvided cores: 2\n", "x" * 5000 + "SLURM run ID: late", None]
+)
+def test_slurm_is_not_asked_where_no_run_used_it(slurm, tmp_path, ran, text):
+    ran.unlink() if text is None else ran.write_text(text)
+    slurm.status = 1
+    assert queue.queued_jobs(tmp_path) == []
+    assert slurm.asked == []
 
 
 def test_a_queue_that_does_not_answer_is_an_error(slurm, tmp_path):

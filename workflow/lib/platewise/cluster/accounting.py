@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from platewise.cluster.queue import RUN_ID, SEPARATOR, ask, parse_comment, parse_time
+from platewise.cluster.queue import RUN_ID, SEPARATOR, ask, parse_comment, parse_time, used_slurm
 
 _FIELDS = (
     "JobIDRaw",
@@ -68,15 +68,15 @@ def has_accounting() -> bool:
 def read_attempts(folder: Path, configfile: Path, days: int) -> list[Attempt]:
     """Return the ended jobs that Snakemake submitted from ``folder`` for a config in the last ``days`` days.
 
-    None where there is no SLURM. Cancelled jobs and those whose node died tell nothing of what they need, and are left
-    out.
+    None where there is no SLURM, or no run in ``folder`` used it. Cancelled jobs and those whose node died tell nothing
+    of what they need, and are left out.
 
     Raises
     ------
     QueueError
         If the accounting does not answer.
     """
-    if not has_accounting():
+    if not has_accounting() or not used_slurm(folder):
         return []
     command = ["sacct", f"--user={getpass.getuser()}", f"--starttime=now-{days}days", "--noheader", "--parsable2"]
     text = ask(*command, f"--delimiter={SEPARATOR}", f"--format={','.join(_FIELDS)}")

@@ -21,6 +21,7 @@ _FIELDS = ("%i", "%j", "%T", "%M", "%N", "%k", "%Z")
 _COMMENT = re.compile(r"(?:rule|group)_(?P<rule>.+?)(?:_wildcards_(?P<wildcards>.*))?$")
 RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 _TIMEOUT_S = 60
+_HEAD_BYTES = 4096
 
 
 class QueueError(PlatewiseError):
@@ -54,16 +55,26 @@ def has_slurm() -> bool:
 def queued_jobs(folder: Path) -> list[QueuedJob]:
     """Return the user's jobs that Snakemake submitted from ``folder`` and that have not ended.
 
-    None where there is no SLURM.
+    None where there is no SLURM, or no run in ``folder`` ever used it: SLURM is not asked then, so that a machine with
+    its commands and no cluster behind them is none the worse.
 
     Raises
     ------
     QueueError
         If SLURM does not answer: then nobody knows what still runs.
     """
-    if not has_slurm():
+    if not has_slurm() or not used_slurm(folder):
         return []
     return list(_parse(ask("squeue", "--me", "--noheader", f"--format={SEPARATOR.join(_FIELDS)}"), folder))
+
+
+def used_slurm(folder: Path) -> bool:
+    """Tell whether a run in ``folder`` submitted to SLURM: the executor says its run id at the head of the log."""
+    for log in (folder / ".snakemake" / "log").glob("*.log"):
+        with suppress(OSError), log.open("rb") as handle:
+            if b"SLURM run ID" in handle.read(_HEAD_BYTES):
+                return True
+    return False
 
 
 def cancel(jobs: Iterable[QueuedJob]) -> None:
