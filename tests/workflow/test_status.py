@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 from project import Project, environment
 
@@ -149,7 +151,7 @@ class Steps:
     def __init__(self, project, raw):
         self.project, self.config = project, project.write(raw)
         self.results = project.folder / "results" / "small"
-        self.said, self.plans = {}, {}
+        self.said, self.plans, self.held = {}, {}, 0
 
     def run(self, *arguments, **options):
         return self.project.run("--configfile", self.config, "--cores", "2", *arguments, **options)
@@ -159,6 +161,28 @@ class Steps:
         self.said[step] = json.loads("\n".join(self.project.platewise("status", self.config, "--json")))
         plan = self.project.planned("--configfile", self.config, "--cores", "1")
         self.plans[step] = sum(plan.values()) - plan.get("all", 0)
+
+
+@contextmanager
+def at_work(steps):
+    """Hold the job that segments, as soon as it has committed a field, so that it can be looked at in its midst."""
+    time.sleep(0.02)
+    held = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            segments = any(".segment_block.py" in part for part in process.cmdline())
+            if segments and process.cwd() == str(steps.project.folder) and committed(steps) > steps.held:
+                process.suspend()
+                held.append(process)
+    steps.held = committed(steps)
+    yield
+    for process in held:
+        with suppress(psutil.Error):
+            process.resume()
+
+
+def committed(steps):
+    return len(list(steps.results.glob("plates/*/plate.zarr/*/*/[0-9]*/zarr.json")))
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +195,8 @@ def steps(tmp_path_factory, small_config):
     steps.seen = []
     campaign = read_campaign(Path(steps.config))
     while process.poll() is None:
-        steps.seen.append(campaign_status(campaign, steps.project.folder))
-        time.sleep(0.5)
+        with at_work(steps):
+            steps.seen.append(campaign_status(campaign, steps.project.folder))
     assert process.returncode == 0, (steps.project.folder / "run.log").read_text()[-3000:]
     steps.note("segmented")
     steps.chunk = next(steps.results.glob("plates/*/plate.zarr/*/*/1/labels/cells/0/c/0/0"))
