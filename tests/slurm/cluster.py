@@ -192,10 +192,6 @@ class Cluster:
         """Return SLURM's word for the state of a node."""
         return self._ask("sinfo", "-h", "-N", "-n", node, "-o", "%t").strip()
 
-    def jobs(self, *options: str) -> list[str]:
-        """Return the numbers of the jobs in the queue that ``squeue`` selects by ``options``."""
-        return self._ask("squeue", "--noheader", "--format=%i", *options).split()
-
     def accounted(self, fields: str, *options: str) -> list[list[str]]:
         """Return what ``sacct`` tells of all jobs, a list of fields a job."""
         text = self._ask("sacct", "-n", "-P", "-X", "--starttime=now-1day", f"--format={fields}", *options)
