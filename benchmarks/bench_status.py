@@ -9,13 +9,12 @@ committed field. Prints one figure a line: name, value, unit.
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pandas as pd
-from bench_plan import write_campaign
+from campaigns import measure, write_campaign
 
 from platewise.columns import SITE, WELL
 from platewise.commands.arguments import read_campaign
@@ -67,17 +66,6 @@ def make_half(config: Path, fields: int) -> None:
     os.utime(campaign.plates[jobs[0].plate].row.images, (START - 1, START - 1))
 
 
-def measure(config: Path, folder: Path) -> tuple[float, float]:
-    """Return CPU seconds and peak memory (MB) of the command."""
-    command = [sys.executable, "-m", "platewise.cli", "status", str(config)]
-    with (folder / "out.txt").open("w") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=folder)
-        _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        sys.exit(f"status failed:\n{(folder / 'out.txt').read_text()[-3000:]}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plates", type=int, default=25)
@@ -89,13 +77,12 @@ def main() -> None:
         folder = Path(name)
         config = write_campaign(folder, options.plates, options.fields, options.wells_per_block)
         make_half(config, options.fields)
-        cpu, memory = measure(config, folder)
-        text = (folder / "out.txt").read_text()
+        run = measure([sys.executable, "-m", "platewise.cli", "status", str(config)], folder, place=folder)
     if options.show:
-        print(text)
+        print(run.text)
     print(f"status_fields {options.plates * 384 * options.fields} fields")
-    print(f"status_cpu {cpu:.1f} s")
-    print(f"status_memory {memory:.0f} MB")
+    print(f"status_cpu {run.cpu:.1f} s")
+    print(f"status_memory {run.memory:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -87,11 +87,11 @@ def snakemake(config: Path, *arguments: str, tree: Path = ROOT) -> list[str]:
     return [*command, "--directory", str(config.parent), "--configfile", str(config), "--cores", "1", *arguments]
 
 
-def measure(command: list[str], folder: Path) -> Run:
-    """Run a command to its end, with the project's default profile."""
+def measure(command: list[str], folder: Path, place: Path = ROOT) -> Run:
+    """Run a command to its end, started in ``place``: in the project, Snakemake takes its default profile."""
     out = folder / "out.txt"
     with out.open("w") as handle:
-        process = subprocess.Popen(command, stdout=handle, stderr=subprocess.STDOUT, cwd=ROOT)
+        process = subprocess.Popen(command, stdout=handle, stderr=subprocess.STDOUT, cwd=place)
         _, status, usage = os.wait4(process.pid, 0)
     text = out.read_text()
     if status != 0:
