@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # For what runs outside of jobs; in a job, Snakemake gives the rule's number of threads.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo demo-large jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure clean
+.PHONY: help setup demo demo-large jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -92,6 +92,19 @@ bench-demo: setup ## Hold a finished demo against the budget of each stage
 
 bench-measure: setup ## Measure the measurement of a field, group by group, beside a naive peer
 	$(BIN)/python benchmarks/bench_measure.py
+
+bench-segmentation: setup ## Train and compare all ways to find nuclei on DSB 2018: hours on a CPU
+	platewise run --cores $(CORES) --configfile config/dsb2018/config.yaml
+	@echo "The comparison is at $(abspath results/dsb2018/report/segmentation.html)"
+
+bench-decode: setup ## Measure how objects are read from a network's maps, beside a naive peer
+	$(BIN)/python benchmarks/bench_decode.py
+
+bench-annotation: setup ## Simulate annotation on DSB 2018: images in ranked order against random order
+	$(BIN)/python benchmarks/simulate_annotation.py
+
+bench-segment: setup ## Measure finding the nuclei of a field with a network, stage by stage
+	$(BIN)/python benchmarks/bench_segment.py
 
 clean: ## Remove results and rendered campaigns, keep the environment
 	rm -rf results rendered .snakemake

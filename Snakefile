@@ -21,6 +21,11 @@ if CAMPAIGN.config.container:
     container: CAMPAIGN.config.container
 
 
+if CAMPAIGN.annotations:
+
+    include: "workflow/rules/segmenters.smk"
+
+
 if CAMPAIGN.from_images:
 
     include: "workflow/rules/images.smk"
@@ -30,11 +35,18 @@ if CAMPAIGN.from_images:
     include: "workflow/rules/qc.smk"
 
 
-include: "workflow/rules/profiles.smk"
-include: "workflow/rules/correction.smk"
-include: "workflow/rules/network.smk"
-include: "workflow/rules/evaluation.smk"
-include: "workflow/rules/report.smk"
+if CAMPAIGN.from_images and CAMPAIGN.config.ranking:
+
+    include: "workflow/rules/ranking.smk"
+
+
+if CAMPAIGN.has_profiles:
+
+    include: "workflow/rules/profiles.smk"
+    include: "workflow/rules/correction.smk"
+    include: "workflow/rules/network.smk"
+    include: "workflow/rules/evaluation.smk"
+    include: "workflow/rules/report.smk"
 
 
 localrules:

@@ -14,15 +14,37 @@ from platewise.cluster.benchmarks import read_benchmark
 from platewise.commands.arguments import read_campaign
 from platewise.plan.campaign import Campaign
 from platewise.plan.demand import Size
+from platewise.plan.engines import contender_name
 from platewise.plan.jobs import Job, list_jobs
-from platewise.plan.sizes import size_of_block, size_of_plate, size_of_profiles, size_of_training
+from platewise.plan.sizes import (
+    size_of_annotations,
+    size_of_block,
+    size_of_contender,
+    size_of_evaluation,
+    size_of_plate,
+    size_of_profiles,
+    size_of_ranking,
+    size_of_segmenter,
+    size_of_training,
+)
 
 
 def size_of_job(campaign: Campaign, job: Job) -> Size:
     """Return the size of a job, as the rules see it."""
     features = next((name for name in job.wildcards if name in campaign.config.features), None)
-    if job.rule == "train_embedding":
-        return size_of_training(campaign, job.wildcards[0])
+    match job.rule:
+        case "train_embedding":
+            return size_of_training(campaign, job.wildcards[0])
+        case "inventory_annotations":
+            return size_of_annotations(campaign, job.wildcards[0])
+        case "train_segmenter" | "tune_classical":
+            return size_of_segmenter(campaign, job.wildcards[0])
+        case "predict_held_out":
+            return size_of_contender(campaign, contender_name(job.wildcards[0]))
+        case "evaluate_segmentation":
+            return size_of_evaluation(campaign)
+        case "rank_annotations":
+            return size_of_ranking(campaign)
     if job.block:
         return size_of_block(campaign, job.plate, job.block)
     return size_of_plate(campaign, job.plate, features) if job.plate else size_of_profiles(campaign, features)

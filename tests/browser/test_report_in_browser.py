@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from html_pages import Page
 from small_campaign import CHANNELS, HOSTILE, PRESET, make_campaign, read_image, read_labels
+from small_evaluation import write_evaluation
 
 from platewise.config.report import ReportConfig
 from platewise.report.campaign_page import report_campaign
 from platewise.report.plate_page import report_plate
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FILES = {"campaign": "index.html", "plate": "plates/BR001.html", "segmentation": "segmentation.html"}
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no browser: install chromium to check the pages in one")
 
 
@@ -44,7 +46,8 @@ def pages(tmp_path_factory) -> dict[str, Path]:
         read_image=read_image,
         read_labels=read_labels,
     )
-    return {"campaign": report / "index.html", "plate": report / "plates" / "BR001.html"}
+    write_evaluation(report / "segmentation.html")
+    return {name: report / file for name, file in FILES.items()}
 
 
 def browse(page: Path, profile: Path) -> tuple[str, str]:
@@ -62,7 +65,7 @@ def browse(page: Path, profile: Path) -> tuple[str, str]:
     return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
 
-@pytest.mark.parametrize("name", ["campaign", "plate"])
+@pytest.mark.parametrize("name", FILES)
 def test_the_console_stays_silent(pages, name, tmp_path):
     _, said = browse(pages[name], tmp_path / "profile")
 

@@ -46,6 +46,7 @@ class SlurmProject(Project):
                     "control_type": "control_type",
                 },
                 "images": {"channels": CHANNELS, "pixel_size": 0.598},
+                "segmentation": {"nuclei": {"engine": "classical"}},
                 # Two jobs a stage: one is struck, the other one must not notice.
                 "blocks": {"wells_per_block": 3},
                 # The GPUs are device files without a GPU behind: jobs ask for them, and work on the CPU.

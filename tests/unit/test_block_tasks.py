@@ -1,6 +1,9 @@
 """The tasks of a block over real files: segment, measure, cut; what is committed is kept, what is bad is left out."""
 
 import shutil
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +15,7 @@ from platewise.config.crops import CropsConfig
 from platewise.config.illumination import NoIllumination
 from platewise.config.images import PhenixReader
 from platewise.config.measure import MeasureConfig
-from platewise.config.segmentation import ClassicalSegmentation
+from platewise.config.segmentation import ClassicalNuclei, FlowNuclei, SegmentationConfig
 from platewise.config.store import StoreConfig
 from platewise.crop_task import crop_block, cut_block
 from platewise.crops import read_crops
@@ -22,6 +25,7 @@ from platewise.inventory import write_inventory
 from platewise.measure.task import measure_block
 from platewise.scratch import job_scratch
 from platewise.segmentation import task
+from platewise.segmentation.engine import FieldLabels
 from platewise.segmentation.task import SegmentSettings, segment_block
 from platewise.store.block import BlockFiles
 from platewise.store.commit import find_commit
@@ -34,7 +38,7 @@ CHANNELS = ["DNA", "ER"]
 SETTINGS = SegmentSettings(
     channels=CHANNELS,
     pixel_size=None,
-    segmentation=ClassicalSegmentation(cell_channels=("ER",)),
+    segmentation=SegmentationConfig(cell_channels=("ER",), nuclei=ClassicalNuclei()),
     store=StoreConfig(),
     saturation_level=65535,
 )
@@ -136,11 +140,86 @@ def test_another_parameter_makes_every_field_again_and_another_batch_size_none(b
     segment(block)
     made = []
     monkeypatch.setattr(task, "commit_field", lambda *a, **k: made.append(a[1]) or original(*a, **k))
-    for changes, wells in (({"batch_size": 1}, []), ({"minimum_area": 0.25}, ["A01", "A02"])):
+    smaller = {"nuclei": ClassicalNuclei(minimum_area=0.25)}
+    for changes, wells in (({"batch_size": 1}, []), (smaller, ["A01", "A02"])):
         made.clear()
         engine = SETTINGS.segmentation.model_copy(update=changes)
         segment(block, SegmentSettings(CHANNELS, None, engine, SETTINGS.store, SETTINGS.saturation_level))
         assert made == wells
+
+
+class FakeEngine:
+    """Finds one cell of one pixel in every field; its memory runs out on every second call."""
+
+    def __init__(self):
+        self.halvings = 0
+        self.calls = 0
+
+    def segment(self, images):
+        self.calls += 1
+        self.halvings += self.calls % 2
+        label = np.zeros(images[0].shape[1:], np.int32)
+        label[5, 5] = 1
+        return [FieldLabels(label, label) for _ in images]
+
+
+def test_halvings_of_a_batch_are_in_the_manifest(block, monkeypatch):
+    monkeypatch.setattr(task, "make_engine", lambda *a: FakeEngine())
+    manifest = segment(block, with_segmentation(batch_size=1))
+    assert manifest["BatchHalvings"].tolist() == [1, 0, 0]
+
+
+def with_segmentation(**changes):
+    return replace(SETTINGS, segmentation=SETTINGS.segmentation.model_copy(update=changes))
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """Write weights of a small random network."""
+    torch = pytest.importorskip("torch")
+    from platewise.segmentation.description import ModelInfo
+    from platewise.segmentation.models import build, save_model
+
+    def write(name, seed=0):
+        torch.manual_seed(seed)
+        info = ModelInfo("flow", "nuclei", 20.0, {"width": 4})
+        save_model(tmp_path / name, info, build(info))
+        return with_segmentation(nuclei=FlowNuclei(weights=str(tmp_path / name), nucleus_diameter=28.0))
+
+    return write
+
+
+def test_other_weights_make_every_field_again_and_moved_ones_none(block, weights, monkeypatch):
+    segment(block, weights("a.safetensors"))
+    before = block.manifest.read_bytes()
+    made = []
+    monkeypatch.setattr(task, "commit_field", lambda *a, **k: made.append(a[1]) or original(*a, **k))
+    segment(block, weights("moved.safetensors"))
+    assert made == []
+    assert block.manifest.read_bytes() == before
+    segment(block, weights("a.safetensors", seed=1))
+    assert made == ["A01", "A02"]
+
+
+def test_weights_that_cannot_be_used_are_refused_before_any_image_is_read(block, weights, tmp_path, monkeypatch):
+    settings = weights("a.safetensors")
+    (tmp_path / "a.safetensors").write_bytes(b"broken")
+    monkeypatch.setattr(task, "read_field", lambda *a, **k: pytest.fail("an image was read"))
+    with pytest.raises(DataError, match=r"a\.safetensors: this is no safetensors file"):
+        segment(block, settings)
+    assert not block.manifest.exists()
+
+
+def test_engines_without_networks_start_without_torch():
+    """Two seconds a job: nothing that the classical engine needs may import it."""
+    code = (
+        "import sys; from platewise.segmentation import task; from platewise.segmentation.engine import make_engine; "
+        "from platewise.config.segmentation import ClassicalNuclei, SegmentationConfig; "
+        "config = SegmentationConfig(nuclei=ClassicalNuclei()); "
+        "task.label_parameters(config); make_engine(config, ['DNA', 'ER', 'RNA', 'AGP']); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_cells_are_measured(block, tmp_path):

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from platewise.device import choose_device, gpu_allotted, halve_on_oom, torch_threads
+from platewise.device import choose_device, gpu_allotted, halve_on_oom, reproducible, torch_threads
 from platewise.errors import DeviceError
 
 
@@ -136,3 +136,10 @@ def test_importing_the_module_or_the_config_does_not_import_torch():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)}
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_torch_is_left_as_it_was():
+    assert not torch.are_deterministic_algorithms_enabled()
+    with reproducible():
+        assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.are_deterministic_algorithms_enabled()

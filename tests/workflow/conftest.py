@@ -29,6 +29,7 @@ def small_config(rendered):
             "control_type": "control_type",
         },
         "images": {"channels": CHANNELS, "pixel_size": 0.598},
+        "segmentation": {"nuclei": {"engine": "classical"}},
         "blocks": {"wells_per_block": 3},
         "store": {"images": True},
         "embeddings": {"deep": {"kind": "weak", "epochs": 2, "steps_per_epoch": 4, "width": 8, "features": 16}},

@@ -50,7 +50,7 @@ def test_reprocessing_beside_the_old_results(tmp_path, small_config):
 
     # Another segmentation: every field is made anew, in the new store only.
     _link_stores(old, project.folder / "results" / "segmented")
-    changed = {"campaign": "segmented", "segmentation": {"engine": "classical", "nucleus_diameter": 24}}
+    changed = {"campaign": "segmented", "segmentation": {"nuclei": {"engine": "classical", "nucleus_diameter": 24}}}
     segmented = project.write(config | changed, "segmented.yaml")
     project.run("--configfile", segmented, "--cores", "2", "--until", "segment_block")
     assert not set(_inodes(project.folder / "results" / "segmented").values()) & set(fields.values())

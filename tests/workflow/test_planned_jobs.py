@@ -190,7 +190,7 @@ def test_another_consensus_is_built_from_the_same_profiles(finished):
 
 
 def test_a_segmentation_parameter_redoes_all_but_inventory_flat_field_and_network(finished):
-    finished.set(segmentation={"engine": "classical", "nucleus_diameter": 30})
+    finished.set(segmentation={"nuclei": {"engine": "classical", "nucleus_diameter": 30}})
     blocks = of_plates(PLATES, **dict.fromkeys(BLOCK_RULES, BLOCKS), reference_plate=1)
     plates = of_plates(PLATES, aggregate_plate=2, summarise_qc=1, report_plate=1)
     assert finished.plan()[0] == campaign_level() + blocks + plates

@@ -10,8 +10,15 @@ from snakemake.iocontainers import Wildcards
 from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
 
 SCRIPTS = ROOT / "workflow" / "scripts"
-DEVICE_RULES = {"train_embedding", "embed_block"}
+# By what a campaign starts from; fields are segmented on a GPU where a network does it.
+DEVICE_RULES = {
+    "image_campaign": {"train_embedding", "embed_block"},
+    "network_campaign": {"train_embedding", "embed_block", "segment_block", "rank_annotations", "train_segmenter"},
+    "table_campaign": set(),
+    "segmenter_campaign": {"train_segmenter"},
+}
 WILDCARDS = {"plate": "P1", "block": "A01-A03", "features": "classical", "model": "deep", "correction": "none"}
+WILDCARDS |= {"annotations": "made_up", "segmenter": "flow", "fold": "0", "contender": "flow"}
 TABLE = "Metadata_Plate,Metadata_Well,Metadata_Perturbation,Cells_A\nP1,A01,DMSO,1\nP1,A02,x,2\n"
 
 
@@ -38,7 +45,32 @@ def table_campaign(folder):
     return {"table": {"paths": [str(folder / "wells.csv")], "negcon": ["DMSO"]}}
 
 
-@pytest.fixture(scope="module", params=[image_campaign, table_campaign])
+def segmenter_campaign(folder):
+    rows = [f"{number}.png,{number}.png,g{number},grey" for number in range(4)]
+    (folder / "index.csv").write_text("\n".join(["image,label,group,class", *rows]) + "\n")
+    return {
+        "annotations": {"made_up": {"index": str(folder / "index.csv"), "folds": 2}},
+        "segmenters": {
+            "flow": {"engine": "flow", "annotations": "made_up"},
+            "tuned": {"engine": "tuned", "annotations": "made_up"},
+        },
+        "segmentation_evaluation": {
+            "annotations": "made_up",
+            "contenders": {"flow": {"engine": "flow", "segmenter": "flow", "nucleus_diameter": 20}},
+            "reference": "flow",
+        },
+    }
+
+
+def network_campaign(folder):
+    """Its own network segments the fields, and says which of them should be annotated."""
+    segmenters = segmenter_campaign(folder)
+    own = {"engine": "flow", "segmenter": "flow", "nucleus_diameter": 20}
+    del segmenters["segmentation_evaluation"]
+    return image_campaign(folder) | segmenters | {"segmentation": {"nuclei": own}, "ranking": {}}
+
+
+@pytest.fixture(scope="module", params=[image_campaign, table_campaign, segmenter_campaign, network_campaign])
 def rules(request, tmp_path_factory):
     """The rules of a campaign that have something to do, by name."""
     folder = tmp_path_factory.mktemp("campaign")
@@ -59,7 +91,7 @@ def asked(rule, name, attempt):
 
 
 def test_every_rule_asks_for_threads_memory_and_time(rules):
-    assert len(rules) >= 9
+    assert len(rules) >= 5
     for name, rule in rules.items():
         assert rule.resources["_cores"].value in (1, 2, 4), name
         assert {"mem_mb", "runtime"} <= set(rule.resources), name
@@ -74,11 +106,11 @@ def test_further_tries_ask_for_more(rules):
             assert amounts == [amounts[0], 2 * amounts[0], 3 * amounts[0]], (name, resource)
 
 
-def test_the_rules_that_use_a_device_ask_for_a_gpu_and_no_other(rules):
-    using = {name for name, rule in rules.items() if "device" in (SCRIPTS / Path(rule.script).name).read_text()}
+def test_the_rules_that_use_a_device_ask_for_a_gpu_and_no_other(rules, request):
     asking = {name: rule.resources["gpu"].value for name, rule in rules.items() if "gpu" in rule.resources}
-    assert asking == dict.fromkeys(using, 1)
-    assert using == (DEVICE_RULES if "embed_block" in rules else set())
+    assert asking == dict.fromkeys(DEVICE_RULES[request.node.callspec.params["rules"].__name__], 1)
+    using = {name for name, rule in rules.items() if "device" in (SCRIPTS / Path(rule.script).name).read_text()}
+    assert using - {"segment_block"} == asking.keys() - {"segment_block"}
 
 
 def test_no_rule_names_a_site(rules):

@@ -59,6 +59,7 @@ def sheets(tmp_path):
         "plate_format": 6,
         "metadata": {"key": "compound", "negcon": ["DMSO"]},
         "images": {"channels": {"DNA": "ch5", "ER": "ch4", "RNA": "ch3", "AGP": "ch2", "Mito": "ch1"}},
+        "segmentation": {"nuclei": {"engine": "classical"}},
     }
 
 
@@ -92,6 +93,60 @@ VARIANTS = {
         "correction": {"methods": {"none": {"method": "none"}, "sphering": {"method": "sphering"}}, "preset": "none"},
     },
 }
+
+
+def annotated(folder):
+    """An index of images that are not there: planning does not look at them."""
+    rows = [f"{number}.png,{number}.png,g{number},grey" for number in range(4)]
+    (folder / "index.csv").write_text("\n".join(["image,label,group,class", *rows]) + "\n")
+    return {"made_up": {"index": str(folder / "index.csv"), "folds": 2}}
+
+
+def compared(segmenter):
+    return {
+        "annotations": "made_up",
+        "contenders": {
+            "classical": {"engine": "classical"},
+            "own": {"engine": "flow", "segmenter": segmenter, "nucleus_diameter": 20},
+            "two": {"engine": "ensemble", "segmenters": [segmenter, "other"], "nucleus_diameter": 20},
+            "tuned": {"engine": "tuned", "segmenter": "tuned"},
+        },
+        "reference": "classical",
+        "gallery": ["own", "tuned"],
+        "ablation": True,
+    }
+
+
+SEGMENTERS = {
+    "net": {"engine": "flow", "annotations": "made_up"},
+    "other": {"engine": "unet", "annotations": "made_up", "train_on_all": False},
+    "tuned": {"engine": "tuned", "annotations": "made_up"},
+}
+
+
+def test_segmenters_alone(tmp_path):
+    raw = {
+        "campaign": "nets",
+        "annotations": annotated(tmp_path),
+        "segmenters": SEGMENTERS,
+        "segmentation_evaluation": compared("net"),
+    }
+    project = Project(tmp_path / "project")
+    config = project.write(raw)
+    assert listed_jobs(raw) == planned_jobs(project, "--configfile", config)
+    assert "nothing has run yet" in project.platewise("status", config)[0]
+
+
+def test_fields_segmented_by_the_campaigns_own_network_and_ranked(tmp_path, sheets):
+    raw = sheets | {
+        "annotations": annotated(tmp_path),
+        "segmenters": SEGMENTERS,
+        "segmentation_evaluation": compared("net"),
+        "segmentation": {"nuclei": {"engine": "flow", "segmenter": "net", "nucleus_diameter": 20}},
+        "ranking": {},
+    }
+    project = Project(tmp_path / "project")
+    assert listed_jobs(raw) == planned_jobs(project, "--configfile", project.write(raw))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -352,6 +407,6 @@ def test_the_record_of_a_training_is_told_and_kept(steps):
     curves.write_bytes(whole[:100])
     told = platewise(steps.project, "verify", steps.config)
     curves_line = next(line for line in told.stdout.splitlines() if "curves" in line)
-    assert curves_line.endswith("Never removed: the next run would train the embedding anew.")
+    assert curves_line.endswith("Never removed: the next run would train anew.")
     assert curves.exists()
     curves.write_bytes(whole)

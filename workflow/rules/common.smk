@@ -18,11 +18,33 @@ from platewise.jobs import use_library
 from platewise.plan.blocks import BLOCK_PATTERN
 from platewise.plan.campaign import load_campaign
 from platewise.plan.demand import memory_mb, runtime_min
+from platewise.plan.engines import (
+    all_contenders,
+    contender_name,
+    engines_of,
+    file_name,
+    shown_contenders,
+)
 from platewise.plan.jobs import list_jobs, list_targets
+from platewise.plan.segmenters import (
+    FOLD_PATTERN,
+    compared_segmenters,
+    contender_files,
+    evaluation_folds,
+    own_files,
+    segmenter_file,
+    segmenter_folder,
+    start_weights,
+)
 from platewise.plan.sizes import (
+    size_of_annotations,
     size_of_block,
+    size_of_contender,
+    size_of_evaluation,
     size_of_plate,
     size_of_profiles,
+    size_of_ranking,
+    size_of_segmenter,
     size_of_training,
 )
 from platewise.plan.training import (
@@ -31,6 +53,12 @@ from platewise.plan.training import (
     training_keys,
     training_plates,
     untrained_plates,
+)
+from platewise.segmentation.engine import needs_torch
+from platewise.segmentation.weight_files import (
+    SPEED_KEYS,
+    engine_parameters,
+    label_parameters,
 )
 
 # Snakemake appends our path in jobs, after an installed platewise of another version.
@@ -60,6 +88,14 @@ if workflow.is_main_process:
 PLATES = CAMPAIGN.plate_names
 FEATURES = CAMPAIGN.config.features
 CORRECTIONS = list(CAMPAIGN.config.correction.methods)
+EVALUATION = CAMPAIGN.config.segmentation_evaluation
+CONTENDERS = {} if EVALUATION is None else all_contenders(EVALUATION)
+# What labels depend on: the content of weights, not where they lie.
+SEGMENTATION = (
+    label_parameters(CAMPAIGN.config.segmentation) if CAMPAIGN.from_images else {}
+)
+BY_NETWORK = needs_torch(CAMPAIGN.config.segmentation)
+OWN_SEGMENTERS = own_files(CAMPAIGN)
 
 
 pathvars:
@@ -76,6 +112,10 @@ wildcard_constraints:
     features="|".join(FEATURES),
     model="|".join(CAMPAIGN.config.embeddings) or "none",
     correction="|".join(CORRECTIONS),
+    annotations="|".join(CAMPAIGN.annotations) or "none",
+    segmenter="|".join(CAMPAIGN.config.segmenters) or "none",
+    fold=FOLD_PATTERN,
+    contender="|".join(re.escape(file_name(name)) for name in CONTENDERS) or "none",
 
 
 def asked_memory(rule, get_size):
@@ -257,8 +297,17 @@ def get_settings():
         model: {key: value for key, value in section.items() if key != "batch"}
         for model, section in config["embeddings"].items()
     }
+    engines = {
+        key: (
+            {name: value for name, value in section.items() if name not in SPEED_KEYS}
+            if isinstance(section, dict)
+            else section
+        )
+        for key, section in config["segmentation"].items()
+        if key not in SPEED_KEYS
+    }
     settings = {key: value for key, value in config.items() if key not in runtime}
-    return settings | {"embeddings": embeddings}
+    return settings | {"embeddings": embeddings, "segmentation": engines}
 
 
 def get_plate_formats():

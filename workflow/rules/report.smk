@@ -7,6 +7,7 @@ rule report_campaign:
     input:
         unpack(get_qc),
         plate_pages=get_plate_pages,
+        segmentation="<results>/report/segmentation.html" if EVALUATION else [],
         wells=expand(
             "<results>/plates/{plate}/profiles/{features}.wells.parquet",
             plate=PLATES,

@@ -43,6 +43,7 @@ report_campaign(
     ),
     settings=config.report,
     plate_format=snakemake.params.plate_formats or config.plate_format,
+    segmentation_page=Path(snakemake.input.segmentation).name if snakemake.input.segmentation else "",
     rerun_command=snakemake.params.rerun,
     config=snakemake.params.config,
     versions=library_versions(),

@@ -177,7 +177,7 @@ def write_run(folder, *, nucleus=32.0, algorithm=1, tables=None, leave_out=()):
         f"campaign/evaluation/{variant}.batches.parquet": batches_table(),
     }
     stages = {
-        "fields": {"stage": "segment", "algorithm": algorithm, "parameters": {"nucleus_diameter": nucleus}},
+        "fields": {"stage": "segment", "algorithm": algorithm, "parameters": {"nuclei": {"nucleus_diameter": nucleus}}},
         "evaluation": {
             "stage": "evaluation",
             "algorithm": 2,

@@ -83,7 +83,7 @@ def test_what_moved_is_said_in_all_parts(old, changed):
         "Moved: fields and cells, labels, features, profiles, network, scores. The same: design, hits."
     )
     text = "\n".join(summary_lines(comparison))
-    assert "segment.parameters.nucleus_diameter  parameter  32.0  30.0" in text
+    assert "segment.parameters.nuclei.nucleus_diameter  parameter  32.0  30.0" in text
     assert "1 of 16 wells by more than 10 %" in text
     assert "is 0.500 for nuclei and 0.500 for cells (mean of 1 of 1 field" in " ".join(text.split())
     assert "0 connections kept, 1 lost, 1 new (Jaccard 0.000)" in text

@@ -18,7 +18,7 @@ def test_all_that_cannot_be_written_is_told(tmp_path):
     with pytest.raises(ProblemsError) as error:
         check_outputs({"--html": tmp_path, "--json": tmp_path / "file/deep/all.json"})
     assert str(error.value).splitlines() == [
-        "platewise cannot write the comparison: 2 problem(s)",
+        "platewise cannot write its output: 2 problem(s)",
         f"  1. --html {tmp_path}: found a folder; expected a file to write. Hint: add a file name",
         f"  2. --json {tmp_path}/file/deep/all.json: found {tmp_path}/file, which is a file; expected a folder to "
         "write in. Hint: choose another folder",

@@ -66,7 +66,7 @@ def test_parameters_and_algorithms_come_from_the_tables(pair):
     assert section.moved is True
     assert section.rows("asked").to_numpy().tolist() == [
         ["segment.algorithm", "algorithm", "1", "2"],
-        ["segment.parameters.nucleus_diameter", "parameter", "32.0", "30.0"],
+        ["segment.parameters.nuclei.nucleus_diameter", "parameter", "32.0", "30.0"],
     ]
     assert section.sentences[0] == "1 algorithm number and 1 stored parameter differ."
     assert any(sentence.startswith("OLD has no report") for sentence in section.sentences)
@@ -82,10 +82,10 @@ def test_the_same_run_has_no_changes(pair):
 def test_plates_made_otherwise_are_told_apart(pair):
     found = pair()
     path = found.new.folder / "plates/P2/fields/A01-A08.parquet"
-    facts = {"stage": "segment", "algorithm": 1, "parameters": {"nucleus_diameter": 20.0}}
+    facts = {"stage": "segment", "algorithm": 1, "parameters": {"nuclei": {"nucleus_diameter": 20.0}}}
     write_table(pd.DataFrame({PLATE: ["P2"]}), path, facts)
     rows = compare_provenance(found).rows("asked").to_numpy().tolist()
-    assert rows == [["segment.parameters.nucleus_diameter", "parameter", "32.0", "20.0 | 32.0"]]
+    assert rows == [["segment.parameters.nuclei.nucleus_diameter", "parameter", "32.0", "20.0 | 32.0"]]
 
 
 def test_other_weights_of_an_embedding_are_seen(pair):
@@ -102,17 +102,20 @@ def test_the_config_is_read_from_the_page_of_the_report(pair):
     found = pair(nucleus=30.0)
     for results, nucleus in ((found.old, 32.0), (found.new, 30.0)):
         _write_page(
-            results, {"campaign": results.folder.name, "segmentation": {"nucleus_diameter": nucleus}, "k": "a<b"}
+            results,
+            {"campaign": results.folder.name, "segmentation": {"nuclei": {"nucleus_diameter": nucleus}}, "k": "a<b"},
         )
     assert page_facts(found.old.page) == {
-        "config segmentation.nucleus_diameter": "32.0",
+        "config segmentation.nuclei.nucleus_diameter": "32.0",
         "config k": "a<b",
         "library platewise": "0.1.0",
         "library torch <cpu>": "2",
     }
     section = compare_provenance(found)
     # The campaign's name differs by design, and the stored parameter repeats the config's.
-    assert section.rows("asked").to_numpy().tolist() == [["segmentation.nucleus_diameter", "config", "32.0", "30.0"]]
+    assert section.rows("asked").to_numpy().tolist() == [
+        ["segmentation.nuclei.nucleus_diameter", "config", "32.0", "30.0"]
+    ]
     assert section.sentences == ["1 key of the config differs."]
 
 

@@ -200,10 +200,3 @@ def test_cells_of_unknown_classes_are_left_out_of_the_validation(held_out):
     figures = validate(Oracle(2), held_out, ("DMSO", "stripes"), SMALL)
     assert figures["validation_accuracy"] == pytest.approx(1 / 2)
     assert all(math.isnan(value) for value in validate(Oracle(2), held_out, ("other", "more"), SMALL).values())
-
-
-def test_torch_is_left_as_it_was():
-    assert not torch.are_deterministic_algorithms_enabled()
-    with training.reproducible():
-        assert torch.are_deterministic_algorithms_enabled()
-    assert not torch.are_deterministic_algorithms_enabled()

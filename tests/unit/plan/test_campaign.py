@@ -22,6 +22,7 @@ def raw(tmp_path):
         "plate_format": 6,
         "metadata": {"key": "compound", "negcon": ["DMSO"]},
         "images": {"channels": {"DNA": "ch5", "ER": "ch4", "RNA": "ch3", "AGP": "ch2", "Mito": "ch1"}},
+        "segmentation": {"nuclei": {"engine": "classical"}},
     }
 
 
@@ -77,8 +78,8 @@ def test_embeddings_are_further_features(raw):
         ("campain", "x", ["key campain", "an unknown key", "did you mean 'campaign'?"]),
         (
             "segmentation",
-            {"engine": "classical", "nucleus_diametre": 3},
-            ["key segmentation.nucleus_diametre", "unknown key", "did you mean 'nucleus_diameter'?"],
+            {"nuclei": {"engine": "classical", "nucleus_diametre": 3}},
+            ["key segmentation.nuclei.nucleus_diametre", "unknown key", "did you mean 'nucleus_diameter'?"],
         ),
         ("measure", {"nonsense": 1}, ["key measure.nonsense", "an unknown key"]),
         ("campaign", "../x", ["key campaign", "'../x'", "pattern"]),
@@ -92,16 +93,34 @@ def test_embeddings_are_further_features(raw):
         ("results", "${PLATEWISE_NO_SUCH}", ["key results", "PLATEWISE_NO_SUCH to be set"]),
         ("metadata.negcon", None, ["no negative control", "metadata.negcon"]),
         ("metadata.table", "/nowhere.tsv", ["key metadata.table", "'/nowhere.tsv'", "a file that exists"]),
-        ("segmentation", {"nucleus_diameter": 30}, ["segmentation", "no key engine", "add it"]),
-        ("segmentation", {"engine": "magic"}, ["segmentation", "'magic'"]),
+        ("segmentation", {"nuclei": {"nucleus_diameter": 30}}, ["segmentation.nuclei", "no key engine", "add it"]),
+        ("segmentation", {"nuclei": {"engine": "magic"}}, ["segmentation.nuclei", "'magic'", "'classical'"]),
+        ("segmentation", {"cells": {"engine": "magic"}}, ["segmentation.cells", "'magic'", "'seeded', 'flow'"]),
+        ("segmentation", {"nuclei": {"engine": "stardist"}}, ["key segmentation.nuclei.weights", "no such key"]),
+        # Where campaigns of version 0.1 had the keys of the one engine there was.
         (
             "segmentation",
-            {"engine": "classical", "nuclei_channel": "DAPI"},
+            {"engine": "classical"},
+            ["key segmentation.engine", "'classical'", "segmentation.nuclei.engine", "move it there"],
+        ),
+        (
+            "segmentation",
+            {"nucleus_diameter": 30},
+            ["key segmentation.nucleus_diameter", "30", "segmentation.nuclei.nucleus_diameter", "move it there"],
+        ),
+        (
+            "segmentation",
+            {"cell_threshold_scale": 1.2},
+            ["key segmentation.cell_threshold_scale", "segmentation.cells.threshold_scale", "move it there"],
+        ),
+        (
+            "segmentation",
+            {"nuclei_channel": "DAPI"},
             ["segmentation.nuclei_channel", "'DAPI'", "DNA, ER"],
         ),
         (
             "segmentation",
-            {"engine": "classical", "cell_channels": ["ER", "Tub"]},
+            {"cell_channels": ["ER", "Tub"]},
             ["segmentation.cell_channels", "'Tub'"],
         ),
         ("correction", {"preset": "best"}, ["correction", "best", "none, sphering"]),
@@ -126,7 +145,7 @@ def test_each_mistake_is_told_with_place_value_and_remedy(raw, path, value, said
 
 def test_a_typo_is_one_mistake_and_not_three(raw):
     images = {"images": {"channels": {"DNA": "1", "Tub": "2"}}}
-    segmentation = {"engine": "classical", "cell_channels": ["Tub"], "nucleus_diametre": 3}
+    segmentation = {"cell_channels": ["Tub"], "nuclei": {"engine": "classical", "nucleus_diametre": 3}}
     assert len(refusal(raw | images | {"segmentation": segmentation}).problems) == 1
     assert len(refusal(changed(raw, "metadata.negkon", ["DMSO"])).problems) == 1
 

@@ -22,6 +22,7 @@ def raw(tmp_path):
         "plate_format": 6,
         "metadata": {"key": "compound", "negcon": ["DMSO"]},
         "images": {"channels": {"DNA": "ch5", "ER": "ch4", "RNA": "ch3", "AGP": "ch2", "Mito": "ch1"}},
+        "segmentation": {"nuclei": {"engine": "classical"}},
         "blocks": {"wells_per_block": 3},
         "embeddings": EMBEDDINGS,
     }

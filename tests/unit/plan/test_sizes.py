@@ -27,7 +27,12 @@ def raw(tmp_path):
         "plate_format": 6,
         "metadata": {"key": "compound", "dose": "dose", "negcon": ["DMSO"]},
         "images": {"channels": {"DNA": "ch1", "ER": "ch2"}},
-        "segmentation": {"engine": "classical", "nuclei_channel": "DNA", "cell_channels": ["ER"], "batch_size": 3},
+        "segmentation": {
+            "nuclei_channel": "DNA",
+            "cell_channels": ["ER"],
+            "batch_size": 3,
+            "nuclei": {"engine": "classical"},
+        },
         "blocks": {"wells_per_block": 3},
         "embeddings": {"deep": {"kind": "weak", "validation_plates": ["P2"]}, "random": {"kind": "random"}},
         "evaluation": {"shuffles": 20},

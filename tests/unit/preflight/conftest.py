@@ -40,7 +40,7 @@ def raw(tmp_path):
         "plate_format": 6,
         "metadata": {"key": "compound", "negcon": ["DMSO"]},
         "images": {"channels": CHANNELS},
-        "segmentation": {"engine": "classical", "nuclei_channel": "DNA", "cell_channels": ["ER"]},
+        "segmentation": {"nuclei_channel": "DNA", "cell_channels": ["ER"], "nuclei": {"engine": "classical"}},
         "blocks": {"wells_per_block": 3},
         "crops": {"size": 20, "cells_per_well": 3},
     }

@@ -56,7 +56,7 @@ def test_plates_of_different_sizes():
 
 
 def test_rates_of_no_campaign(tmp_path):
-    with pytest.raises(PlatewiseError, match=r"found no folder `plates`; .* Hint: name a folder such as"):
+    with pytest.raises(PlatewiseError, match=r"found no folder `benchmarks`; .* Hint: name a folder such as"):
         check.known_rates(tmp_path)
 
 

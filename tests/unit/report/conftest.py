@@ -21,6 +21,7 @@ from small_campaign import (
     read_image,
     read_labels,
 )
+from small_evaluation import write_evaluation
 
 from platewise.config.report import ReferenceConfig, ReportConfig
 from platewise.report.campaign_page import report_campaign
@@ -90,3 +91,10 @@ def plate_page(write_plate, tmp_path_factory) -> Page:
 @pytest.fixture(scope="session")
 def campaign_page(write_campaign, campaign) -> Page:
     return write_campaign(campaign.root / "report" / "index.html")
+
+
+@pytest.fixture(scope="session")
+def segmentation_page(tmp_path_factory) -> Page:
+    target = tmp_path_factory.mktemp("evaluation") / "segmentation.html"
+    write_evaluation(target)
+    return Page(target)

@@ -208,6 +208,13 @@ def test_plates_link_to_their_pages(campaign_page):
     assert "1 field left out; 3 flagged wells" in campaign_page.root.text()
 
 
+def test_the_comparison_of_engines_is_linked_where_there_is_one(write_campaign, tmp_path, campaign_page):
+    page = write_campaign(tmp_path / "index.html", segmentation_page="segmentation.html")
+
+    assert page.one("a", href="segmentation.html").text() == "Segmentation compared"
+    assert not campaign_page.root.find("a", href="segmentation.html")
+
+
 def test_losses_are_listed(campaign_page):
     (bad,) = campaign_page.rows("Fields left out")
     assert (bad["Plate"], bad["Well"], bad["Site"], bad["Reason"]) == ("BR001", BAD_FIELD[0], "2", BAD_FIELD[2])

@@ -49,7 +49,7 @@ ALLOWED_TAGS = {
 }
 
 
-@pytest.fixture(params=["plate_page", "campaign_page"])
+@pytest.fixture(params=["plate_page", "campaign_page", "segmentation_page"])
 def page(request):
     return request.getfixturevalue(request.param)
 

@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
 
-from platewise.config.segmentation import ClassicalSegmentation
-from platewise.segmentation.classical import background, segment_cells, segment_nuclei
+from platewise.config.segmentation import ClassicalNuclei, SegmentationConfig, TunedNuclei
+from platewise.errors import DataError
+from platewise.segmentation import tuning
+from platewise.segmentation.classical import background, find_nuclei, make_classical
 from platewise.segmentation.engine import make_engine, number_in_order
 from platewise.segmentation.scoring import score
 
-CONFIG = ClassicalSegmentation(nucleus_diameter=32, cell_channels=("ER",))
+NUCLEI = ClassicalNuclei(nucleus_diameter=32)
+CONFIG = SegmentationConfig(nuclei=NUCLEI, cell_channels=("ER",))
 CENTRES = [(60, 60), (60, 140), (150, 60), (150, 96), (160, 200)]
 
 
@@ -31,7 +34,7 @@ def field():
 
 def test_every_nucleus_is_found_in_its_place(field):
     image, truth = field
-    found = segment_nuclei(image[0], CONFIG)
+    found = find_nuclei(image[:1], NUCLEI)
     scores = score(truth, found)
     assert scores["f1@0.8"] == 1
     assert scores["merged"] == 0
@@ -45,13 +48,6 @@ def test_labels_are_paired_and_numbered_from_the_top(field):
     np.testing.assert_array_equal(labels.cells[labels.nuclei > 0], labels.nuclei[labels.nuclei > 0])
     firsts = [np.flatnonzero(labels.nuclei == number)[0] for number in range(1, 6)]
     assert firsts == sorted(firsts)
-
-
-def test_cells_reach_to_their_edge_and_not_beyond(field):
-    image, truth = field
-    cells = segment_cells(image[1:], truth, CONFIG)
-    alone = cells == 5
-    assert score(disks([(160, 200)], 30), alone.astype(int))["f1@0.8"] == 1
 
 
 def test_a_field_does_not_depend_on_its_batch(field):
@@ -89,3 +85,60 @@ def test_unpaired_labels_are_refused():
         number_in_order(nucleus, cell)
     with pytest.raises(ValueError, match="no nucleus"):
         number_in_order(nucleus, disks([(60, 60), (150, 150)], 20))
+
+
+def test_dark_nuclei_in_one_colour_are_found_where_bright_ones_would_be(field):
+    image, truth = field
+    tissue = np.full((3, *truth.shape), 200, dtype=np.float32)
+    tissue[0] = 20000 - image[0]
+    config = ClassicalNuclei(nucleus_diameter=32, polarity="dark", colour="red")
+    assert score(truth, find_nuclei(tissue, config))["f1@0.8"] == 1
+    # The other two colours show nothing.
+    assert not find_nuclei(tissue, config.model_copy(update={"colour": "green"})).any()
+
+
+def test_a_grey_image_has_no_colours_to_choose_from(field):
+    image, _ = field
+    red = NUCLEI.model_copy(update={"colour": "red"})
+    np.testing.assert_array_equal(find_nuclei(image[:1], red), find_nuclei(image[:1], NUCLEI))
+
+
+def test_tuned_takes_for_each_image_the_parameters_of_its_kind(field, monkeypatch, tmp_path):
+    class Parameters:
+        def choose(self, image):
+            return NUCLEI.model_copy(update={"polarity": "dark" if image.mean() > 5000 else "bright"})
+
+    read = []
+    monkeypatch.setattr(tuning, "read_parameters", lambda path: read.append(path) or Parameters())
+    engine = make_classical(TunedNuclei(engine="tuned", parameters=str(tmp_path / "parameters.json")))
+    assert read == [tmp_path / "parameters.json"]
+    image, truth = field
+    for found in engine.segment([image[:1], 20000 - image[:1]]):
+        assert score(truth, found)["f1@0.8"] == 1
+    assert engine.halvings == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (1, 10_000), (10_000, 1), (3, 50)])
+def test_images_without_room_for_a_nucleus_hold_none(shape):
+    noise = np.random.default_rng(0).integers(0, 65536, (1, *shape)).astype(np.float32)
+    labels = make_classical(NUCLEI).segment([noise])[0]
+    assert labels.shape == shape
+    assert not labels.any()
+
+
+def test_a_16_bit_image_at_full_range_is_no_error(field):
+    _, truth = field
+    image = np.where(truth > 0, 65535, 0).astype(np.float32)[None]
+    assert score(truth, make_classical(NUCLEI).segment([image])[0])["f1@0.9"] == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (np.full((1, 30, 30), np.nan, np.float32), "image 1: 900 pixels are NaN or infinite"),
+        (np.zeros((7, 30, 30), np.float32), r"image 1: found an array of shape \(7, 30, 30\)"),
+    ],
+)
+def test_images_that_cannot_be_used_are_named(image, said):
+    with pytest.raises(DataError, match=said):
+        make_classical(NUCLEI).segment([image])

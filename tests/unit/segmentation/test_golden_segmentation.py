@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 
 from platewise.algorithms import ALGORITHMS
-from platewise.config.segmentation import ClassicalSegmentation
+from platewise.config.segmentation import ClassicalNuclei, SegmentationConfig
 from platewise.segmentation.engine import make_engine
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "segmentation.json"
@@ -33,7 +33,7 @@ def areas(folder):
         path = Path(folder) / "plane.tiff"
         tifffile.imwrite(path, np.clip(plane, 0, 65535).astype(np.uint16))
         image.append(tifffile.imread(path).astype(np.float32))
-    labels = make_engine(ClassicalSegmentation(), CHANNELS).segment([np.stack(image)])[0]
+    labels = make_engine(SegmentationConfig(nuclei=ClassicalNuclei()), CHANNELS).segment([np.stack(image)])[0]
     return {
         "nuclei": np.bincount(labels.nuclei.ravel())[1:].tolist(),
         "cells": np.bincount(labels.cells.ravel())[1:].tolist(),

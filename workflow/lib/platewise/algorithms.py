@@ -9,7 +9,10 @@ of a comment.
 ALGORITHMS: dict[str, int] = {
     "inventory": 1,
     "illumination": 1,
-    "segment": 1,
+    "annotations": 1,
+    "segmenter": 1,
+    "segment": 2,
+    "segmentation_evaluation": 1,
     "measure": 1,
     "crop": 1,
     "embedding": 1,

@@ -7,12 +7,15 @@ import sys
 
 import typer
 
+from platewise.commands.annotate import annotate
 from platewise.commands.compare import compare
 from platewise.commands.config_reference import config_reference
 from platewise.commands.preflight import preflight
 from platewise.commands.resources import resources
 from platewise.commands.run import HandOn, run
+from platewise.commands.score import score
 from platewise.commands.scores import scores
+from platewise.commands.segment import segment
 from platewise.commands.simulate import simulate
 from platewise.commands.status import status
 from platewise.commands.verify import verify
@@ -28,6 +31,9 @@ app.command()(verify)
 app.command()(resources)
 app.command()(scores)
 app.command()(compare)
+app.command()(segment)
+app.command()(score)
+app.add_typer(annotate, name="annotate")
 app.command()(simulate)
 app.command("config-reference")(config_reference)
 

@@ -106,6 +106,36 @@ def torch_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def reproducible(strict: bool = True) -> Iterator[None]:
+    """Let torch use only algorithms that give the same result every time, in full float32 precision.
+
+    Parameters
+    ----------
+    strict
+        Refuse operations that have no such algorithm on this device; else torch warns of them.
+    """
+    import torch
+    import torch.utils.deterministic
+
+    # cuBLAS reads this when it starts; without it, deterministic algorithms refuse to run on CUDA.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    cudnn = torch.backends.cudnn
+    settings = torch.utils.deterministic
+    before = torch.are_deterministic_algorithms_enabled(), cudnn.benchmark, cudnn.allow_tf32
+    fill = settings.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=not strict)
+    cudnn.benchmark, cudnn.allow_tf32 = False, False
+    # Filling memory that is about to be overwritten guards against reading it too early, at a tenth of the speed.
+    settings.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        cudnn.benchmark, cudnn.allow_tf32 = before[1:]
+        settings.fill_uninitialized_memory = fill
+
+
 def halve_on_oom(function: Callable[[int], Result], batch: int) -> Halved[Result]:
     """Call ``function(batch)``; when the GPU runs out of memory, call it again with half the batch.
 

@@ -12,14 +12,28 @@ import typer
 
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Where to write images, sheets and truth.")],
+    annotations: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Render so many fields of nuclei and cells with their true outlines and an index.csv, for training "
+            "segmenters, instead of a campaign.",
+        ),
+    ] = None,
     design: Annotated[str, typer.Option(help="Name of the design: demo, demo-large, small or tiny.")] = "demo",
     seed: Annotated[int, typer.Option(help="Seed: the same seed gives the same campaign.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
 ) -> None:
     """Render a campaign of Cell Painting fields with known truth. A finished one is left alone."""
+    workers = workers or os.cpu_count() or 1
+    if annotations is not None:
+        from platewise.simulate.annotations import render_annotations
+
+        render_annotations(folder, annotations, seed=seed, workers=workers, progress=_show_progress)
+        return
     from platewise.simulate.campaign import render_campaign
 
-    render_campaign(design, folder, seed, workers or os.cpu_count() or 1, _show_progress)
+    render_campaign(design, folder, seed, workers, _show_progress)
 
 
 def _show_progress(done: int, total: int) -> None:

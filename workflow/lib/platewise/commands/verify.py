@@ -41,7 +41,7 @@ def verify(
         for damage in (*verdict.blocks, *verdict.tables):
             typer.echo(f"{damage.path}: {damage.reason}")
         for damage in verdict.kept:
-            typer.echo(f"{damage.path}: {damage.reason} Never removed: the next run would train the embedding anew.")
+            typer.echo(f"{damage.path}: {damage.reason} Never removed: the next run would train anew.")
         for leftover in verdict.leftovers[:_SHOWN]:
             typer.echo(f"{leftover}: belongs to nothing that a manifest lists; left alone")
         if len(verdict.leftovers) > _SHOWN:

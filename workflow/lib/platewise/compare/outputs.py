@@ -1,4 +1,4 @@
-"""Where a comparison is written: looked at before the work, which takes minutes on a large campaign."""
+"""Where a command writes: looked at before the work, which can take minutes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_outputs(outputs: Mapping[str, Path | None]) -> None:
     given = [(f"{option} {path}", path) for option, path in outputs.items() if path is not None]
     problems = [problem for place, path in given if (problem := _find_problem(place, path))]
     if problems:
-        raise ProblemsError(problems, "platewise cannot write the comparison")
+        raise ProblemsError(problems, "platewise cannot write its output")
 
 
 def _find_problem(place: str, path: Path) -> Problem | None:

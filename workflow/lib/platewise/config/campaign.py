@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from platewise.config.annotations import AnnotationsConfig
 from platewise.config.base import Section
 from platewise.config.blocks import BlocksConfig
 from platewise.config.correction import CorrectionConfig
@@ -19,8 +20,11 @@ from platewise.config.metadata import MetadataConfig
 from platewise.config.network import NetworkConfig
 from platewise.config.profiles import ProfilesConfig
 from platewise.config.qc import QcConfig
+from platewise.config.ranking import RankingConfig
 from platewise.config.report import ReportConfig
-from platewise.config.segmentation import ClassicalSegmentation, SegmentationConfig
+from platewise.config.segmentation import SegmentationConfig
+from platewise.config.segmentation_evaluation import SegmentationEvaluationConfig
+from platewise.config.segmenters import SegmenterConfig
 from platewise.config.store import StoreConfig
 from platewise.config.table import TableConfig
 
@@ -61,7 +65,21 @@ class CampaignConfig(Section):
     blocks: BlocksConfig = Field(BlocksConfig(), description="How a plate is cut into jobs.")
     store: StoreConfig = Field(StoreConfig(), description="What the OME-Zarr plate store holds.")
     illumination: IlluminationConfig = Field(RetrospectiveIllumination(), description="Correction of uneven light.")
-    segmentation: SegmentationConfig = Field(ClassicalSegmentation(), description="How nuclei and cells are found.")
+    segmentation: SegmentationConfig = Field(SegmentationConfig(), description="How nuclei and cells are found.")
+    annotations: dict[Name, AnnotationsConfig] = Field(
+        {}, description="Annotated images by name, to train segmenters on and to hold engines against."
+    )
+    segmenters: dict[Name, SegmenterConfig] = Field(
+        {},
+        description="What the campaign itself trains to find nuclei and cells, by name. Needs neither `plates` nor "
+        "`table`.",
+    )
+    segmentation_evaluation: SegmentationEvaluationConfig | None = Field(
+        None, description="Engines compared on annotated images that they have not seen. Left out: no comparison."
+    )
+    ranking: RankingConfig | None = Field(
+        None, description="Which fields are most worth annotating. Left out: they are not ranked."
+    )
     measure: MeasureConfig = Field(MeasureConfig(), description="Engineered features of every cell.")
     crops: CropsConfig = Field(CropsConfig(), description="Single-cell images for the learned features.")
     embeddings: dict[Name, EmbeddingConfig] = Field(

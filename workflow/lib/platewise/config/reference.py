@@ -42,26 +42,36 @@ def update_reference(folder: Path, write: bool) -> list[str]:
 
 def key_table() -> str:
     """Return a Markdown table: a row a key, in the order of the models."""
-    rows: dict[str, list[FieldInfo]] = {}
-    for key, field in _keys(CampaignConfig, ""):
-        rows.setdefault(key, []).append(field)
+    rows: dict[str, list[tuple[FieldInfo, str]]] = {}
+    variants: dict[str, set[str]] = {}
+    for key, field, variant in _keys(CampaignConfig, ""):
+        rows.setdefault(key, []).append((field, variant))
+        variants.setdefault(key.rpartition(".")[0], set()).add(variant)
     lines = ["| key | values | default | what it is |", "| --- | --- | --- | --- |"]
     for key, fields in rows.items():
         # Variants of a tagged union share keys, their tag among them: one row tells all.
-        values, defaults, texts = (
-            list(dict.fromkeys(tell(field) for field in fields)) for tell in (_field_values, _default, _description)
+        values, defaults = (
+            list(dict.fromkeys(tell(field, variant) for field, variant in fields)) for tell in (_field_values, _default)
         )
         default = defaults[0] if len(defaults) == 1 else "depends on the variant"
-        lines.append(f"| `{key}` | {', '.join(values)} | {default} | {' '.join(texts)} |")
+        text = _description(fields, variants[key.rpartition(".")[0]])
+        lines.append(f"| `{key}` | {', '.join(values)} | {default} | {text} |")
     return "\n".join(lines)
 
 
-def _keys(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+def _keys(model: type[BaseModel], prefix: str, variant: str = "") -> Iterator[tuple[str, FieldInfo, str]]:
+    """Yield every key below a model, and the tag of the variant that it belongs to, if it does to one."""
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
-        yield key, field
-        for section, infix in sections_of(field.annotation):
-            yield from _keys(section, f"{key}.{infix}")
+        yield key, field, variant
+        sections = list(sections_of(field.annotation))
+        for section, infix in sections:
+            yield from _keys(section, f"{key}.{infix}", _tag(section) if len(sections) > 1 else variant)
+
+
+def _tag(model: type[BaseModel]) -> str:
+    """Return the values that tell a variant of a union from the others."""
+    return ", ".join(_values(field.annotation) for field in model.model_fields.values() if is_tag(field))
 
 
 def sections_of(annotation: Any) -> Iterator[tuple[type[BaseModel], str]]:
@@ -83,11 +93,20 @@ def sections_of(annotation: Any) -> Iterator[tuple[type[BaseModel], str]]:
             yield section, "[]." + infix
 
 
-def _description(field: FieldInfo) -> str:
-    return (field.description or "").replace("|", "\\|")
+def _description(fields: list[tuple[FieldInfo, str]], variants: set[str]) -> str:
+    """Return what a key is; where that is not the same in all variants, each text after those it is for."""
+    texts: dict[str, list[str]] = {}
+    for field, variant in fields:
+        text = (field.description or "").replace("|", "\\|")
+        texts.setdefault(text, []).append(variant)
+    if set(next(iter(texts.values()))) == variants:
+        return next(iter(texts))
+    told = ((text, ", ".join(dict.fromkeys(each))) for text, each in texts.items())
+    # The text of a tag may name the variant itself.
+    return " ".join(text if text.startswith(f"`{names.split('`')[1]}`") else f"{names}: {text}" for text, names in told)
 
 
-def _field_values(field: FieldInfo) -> str:
+def _field_values(field: FieldInfo, variant: str) -> str:
     return _values(field.annotation)
 
 
@@ -113,18 +132,20 @@ _TYPES = {str: "text", int: "whole number", float: "number", bool: "`true`, `fal
 
 
 def is_tag(field: FieldInfo) -> bool:
-    """Tell whether a key tells the variant of a tagged union: a literal with one value."""
-    return get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1
+    """Tell whether a key tells the variant of a tagged union: a literal with one value, or one that must be given."""
+    return get_origin(field.annotation) is Literal and (len(get_args(field.annotation)) == 1 or field.is_required())
 
 
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
+def _default(field: FieldInfo, variant: str) -> str:
+    # Without its tag, a variant is not known for one.
+    if field.is_required() or (variant and is_tag(field)):
         return "needed"
     value = field.get_default(call_default_factory=True)
     if value is None:
         return "none"
     if isinstance(value, BaseModel):
-        return "see below"
+        tags = [name for name, each in type(value).model_fields.items() if is_tag(each)]
+        return ", ".join(f"`{name}: {getattr(value, name)}`" for name in tags) or "see below"
     if isinstance(value, dict):
         return ", ".join(f"`{name}`" for name in value) or "empty"
     if isinstance(value, (tuple, list)):

@@ -13,13 +13,12 @@ import torch
 
 from platewise import __version__
 from platewise.algorithms import ALGORITHMS
-from platewise.device import Halved, halve_on_oom
-from platewise.embedding.checkpoint import load_tensors, save_tensors
+from platewise.device import Halved, halve_on_oom, reproducible
 from platewise.embedding.network import CellNetwork, build_network
 from platewise.embedding.preprocess import compress, shrink_crops, standardise
-from platewise.embedding.training import reproducible
 from platewise.errors import DataError
 from platewise.files import whole_file
+from platewise.weights import load_tensors, save_tensors
 
 WEIGHTS = "weights.safetensors"
 MODEL = "model.json"

@@ -12,9 +12,7 @@ and, after many steps, in more of them.
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,18 +20,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import torch.utils.deterministic
 from torch.nn import functional
 
 from platewise.algorithms import ALGORITHMS
 from platewise.config.embedding import WeakEmbedding
+from platewise.device import reproducible
 from platewise.embedding.augment import augment
 from platewise.embedding.cells import Cells
-from platewise.embedding.checkpoint import load_tensors, restore_training_state, save_tensors, training_state
 from platewise.embedding.network import CellNetwork, build_network
 from platewise.embedding.preprocess import compress, standardise
 from platewise.embedding.sampling import balanced_draw
 from platewise.errors import DataError, PlatewiseError
+from platewise.weights import load_tensors, restore_training_state, save_tensors, training_state
 
 TOP_K = 5
 WARM_UP = 1 / 20
@@ -60,27 +58,6 @@ class Trained:
     network: CellNetwork
     classes: tuple[str, ...]
     curves: list[dict[str, float]]
-
-
-@contextmanager
-def reproducible() -> Iterator[None]:
-    """Let torch use only algorithms that give the same result every time, in full float32 precision."""
-    # cuBLAS reads this when it starts; without it, deterministic algorithms refuse to run on CUDA.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    cudnn = torch.backends.cudnn
-    settings = torch.utils.deterministic
-    before = torch.are_deterministic_algorithms_enabled(), cudnn.benchmark, cudnn.allow_tf32
-    fill = settings.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(True)
-    cudnn.benchmark, cudnn.allow_tf32 = False, False
-    # Filling memory that is about to be overwritten guards against reading it too early, at a tenth of the speed.
-    settings.fill_uninitialized_memory = False
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before[0])
-        cudnn.benchmark, cudnn.allow_tf32 = before[1:]
-        settings.fill_uninitialized_memory = fill
 
 
 def train(

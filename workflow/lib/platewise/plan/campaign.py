@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,10 +13,14 @@ from pydantic import BaseModel, ValidationError
 from platewise.config.base import Section
 from platewise.config.campaign import CLASSICAL, CampaignConfig
 from platewise.config.reference import is_tag, sections_of
+from platewise.config.segmentation import MOVED
 from platewise.errors import ConfigError, Problem
+from platewise.plan.annotations import AnnotatedImages, read_annotations
+from platewise.plan.check_segmenters import check_segmenters
 from platewise.plan.plates import Plate, read_plates
 from platewise.plan.sheets import expand
 from platewise.profiles.plates import plates_of, table_paths
+from platewise.segmentation.weight_files import weight_problems
 
 # Built in; needs no entry under images.readers.
 BUILTIN_READERS = ("phenix",)
@@ -26,12 +30,14 @@ BUILTIN_READERS = ("phenix",)
 class Campaign:
     """A campaign ready to be planned.
 
-    ``plates`` holds the plates with images; a campaign that starts from a table has names only.
+    ``plates`` holds the plates with images; a campaign that starts from a table has names only. ``annotations`` are
+    the sets of annotated images that segmenters are trained on.
     """
 
     config: CampaignConfig
     plates: dict[str, Plate]
     plate_names: list[str]
+    annotations: dict[str, AnnotatedImages] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -42,6 +48,16 @@ class Campaign:
     def from_images(self) -> bool:
         """Whether the campaign starts from images."""
         return self.config.plates is not None
+
+    @property
+    def from_table(self) -> bool:
+        """Whether the campaign starts from tables of well profiles."""
+        return self.config.table is not None
+
+    @property
+    def has_profiles(self) -> bool:
+        """Whether there is something to profile; else the campaign makes segmenters only."""
+        return self.from_images or self.from_table
 
     @property
     def tables(self) -> list[str]:
@@ -104,13 +120,18 @@ def load_campaign(raw: dict[str, Any], source: str = "config") -> Campaign:
         wrong = check_tables(config.table)
         problems.extend(wrong)
         names = [] if wrong else plates_of(config.table)
-    else:
-        found = "both plates and table" if config.plates else "neither plates nor table"
-        problems.append(Problem(source, found, "one of them", "keep the one that the campaign starts from"))
+    elif config.plates is not None:
+        remedy = "keep the one that the campaign starts from"
+        problems.append(Problem(source, "both plates and table", "one of them", remedy))
+    elif not config.segmenters and config.segmentation_evaluation is None and not reset:
+        remedy = "name what the campaign starts from, or what it trains on annotated images"
+        problems.append(Problem(source, "neither plates nor table", "one of them, or segmenters", remedy))
+    annotations = read_annotations(config.annotations, source, problems)
     problems.extend(_cross_check(config, source, names, reset))
+    problems.extend(check_segmenters(config, source, annotations, reset))
     if problems:
         raise ConfigError(problems)
-    return Campaign(config, plates, names)
+    return Campaign(config, plates, names, annotations)
 
 
 def _with_seed(config: CampaignConfig) -> CampaignConfig:
@@ -150,6 +171,8 @@ def _parse(raw: dict[str, Any], source: str, problems: list[Problem]) -> tuple[C
 def _problem(details: dict[str, Any], source: str) -> Problem:
     key = ".".join(_path(details["loc"]))
     place = f"{source}, key {key}"
+    if key in MOVED:
+        return Problem(place, repr(details["input"])[:120], f"the key {MOVED[key]} instead", "move it there")
     if details["type"] == "extra_forbidden":
         known = _known_keys(details["loc"][:-1])
         close = difflib.get_close_matches(str(details["loc"][-1]), known, n=1)
@@ -227,6 +250,7 @@ def _cross_check(config: CampaignConfig, source: str, plate_names: list[str], re
                         f"one of {', '.join(channels)}",
                         "name a channel of images.channels",
                     )
+        yield from weight_problems(config.segmentation, source)
     if config.images is not None:
         yield from config.measure.problems(list(config.images.channels))
     for name, embedding in config.embeddings.items():

@@ -28,6 +28,10 @@ _LIBRARIES_MB, _TORCH_MB = 300, 350
 # The libraries and the context of a GPU hold memory of the host, too.
 _CUDA_MB = 2500
 _MEMORY_STEP_MB, _TIME_STEP_MIN, _LEAST_MIN = 100, 10, 30
+# A network looks at a field of that size for so long, on one core.
+_FIELD_S = 35
+# Annotated images in memory, a megapixel, and a step of a training, each piece of an image.
+_PAIRS_MB, _STEP_MB = 30, 150
 # Nodes and shared file systems may be slower by as much than where the seconds below were measured.
 _TIME_HEADROOM = 4
 
@@ -39,7 +43,8 @@ class Size:
     ``fields`` are those of its block or plate, ``block_fields`` those of the largest block whose cells it holds;
     ``features`` belong to its cells or profiles; ``wells`` are the campaign's and ``treatments`` what they were given.
     ``batch`` is how many fields are segmented at a time, ``crops_mb`` the size of all crops that are held, ``steps``
-    the work of a training, in steps of the default network, and ``shuffles`` how often labels are shuffled.
+    the work of a training, in steps of the default network, and ``shuffles`` how often labels are shuffled. Of
+    annotated images, ``megapixels`` are all that a job reads; ``networks`` see an image one after the other.
     """
 
     channels: int = 0
@@ -52,6 +57,8 @@ class Size:
     crops_mb: float = 0
     steps: float = 0
     shuffles: int = 0
+    megapixels: float = 0
+    networks: int = 0
 
     @property
     def field_mb(self) -> float:
@@ -94,6 +101,11 @@ def runtime_min(rule: str, size: Size) -> int:
     return max(_LEAST_MIN, _round_up(_TIME_HEADROOM * _SECONDS[rule](size) / 60, _TIME_STEP_MIN))
 
 
+def _network_mb(size: Size) -> float:
+    """Return what networks hold while they look at a field."""
+    return _TORCH_MB + _CUDA_MB + 1000 + 100 * size.networks if size.networks else 0
+
+
 def _round_up(amount: float, step: int) -> int:
     return math.ceil(amount / step) * step
 
@@ -104,8 +116,15 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     # Block means of some hundred fields; one field a thread on the way.
     "estimate_illumination": lambda size: _LIBRARIES_MB + 4 * size.field_mb,
     "prepare_store": lambda size: _LIBRARIES_MB + 0.02 * size.fields,
+    "inventory_annotations": lambda size: _LIBRARIES_MB + 0.1 * size.megapixels,
+    "train_segmenter": lambda size: _TORCH_MB + _CUDA_MB + _PAIRS_MB * size.megapixels + _STEP_MB * size.batch,
+    "tune_classical": lambda size: _LIBRARIES_MB + 30 * size.megapixels,
+    # One image at a time; a whole field at the most.
+    "predict_held_out": lambda size: _LIBRARIES_MB + 1000 + (_TORCH_MB + 1000 if size.networks else 0),
+    "evaluate_segmentation": lambda size: _LIBRARIES_MB + 500 + 0.05 * size.wells,
     # Raw and corrected images of a batch and of the next field; the filters work on one field.
-    "segment_block": lambda size: _LIBRARIES_MB + (2 * size.batch + 13) * size.field_mb,
+    "segment_block": lambda size: _LIBRARIES_MB + (2 * size.batch + 13) * size.field_mb + _network_mb(size),
+    "rank_annotations": lambda size: _LIBRARIES_MB + 13 * size.field_mb + _network_mb(size),
     # The field in work, the next one, and all cells twice when they are stacked and written.
     "measure_block": lambda size: _LIBRARIES_MB + 12 * size.field_mb + 2.2 * size.cells_mb,
     "crop_block": lambda size: _LIBRARIES_MB + 9 * size.field_mb,
@@ -138,7 +157,15 @@ _SECONDS: dict[str, Callable[[Size], float]] = {
     "inventory_plate": lambda size: 0.01 * size.fields * size.channels,
     "estimate_illumination": lambda size: 0.8 * min(size.fields, 512),
     "prepare_store": lambda size: 0.01 * size.fields,
-    "segment_block": lambda size: 60 + 8 * size.fields,
+    "inventory_annotations": lambda size: 60 + 0.2 * size.megapixels,
+    # On a GPU it is a fraction.
+    "train_segmenter": lambda size: 300 + 1.5 * size.steps,
+    "tune_classical": lambda size: 60 + 0.2 * size.steps,
+    "predict_held_out": lambda size: 120 + (2 + 12 * size.networks) * size.megapixels,
+    "evaluate_segmentation": lambda size: 300 + 0.05 * size.wells,
+    "segment_block": lambda size: 60 + (8 + _FIELD_S * size.networks) * size.fields,
+    # Seven looks at each field.
+    "rank_annotations": lambda size: 60 + 7 * (8 + _FIELD_S * size.networks) * size.fields,
     "measure_block": lambda size: 60 + 8 * size.fields,
     "crop_block": lambda size: 60 + 2 * size.fields,
     "reference_plate": lambda size: 60 + 0.05 * size.fields,

@@ -8,61 +8,46 @@ holds this list against Snakemake's plan: rules, wildcards, inputs, outputs, log
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from platewise.config.campaign import CLASSICAL
 from platewise.plan.campaign import Campaign
+from platewise.plan.job import Job, make_job
 from platewise.plan.plates import Plate
+from platewise.plan.segmenter_jobs import rank_job, segmenter_jobs, segmenter_stages
+from platewise.plan.segmenters import ALL, own_files
 from platewise.plan.training import is_trained, training_plates
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Job:
-    """One job.
-
-    ``stage`` is what people call its rule (``embed:deep``); ``plate`` and ``block`` are empty where the job is the
-    campaign's or the whole plate's; ``wildcards`` are in the order of the output's path; ``kept`` are those inputs
-    whose age does not matter (``ancient``).
-    """
-
-    rule: str
-    stage: str
-    plate: str
-    block: str
-    wildcards: tuple[str, ...]
-    inputs: tuple[str, ...]
-    kept: tuple[str, ...]
-    outputs: tuple[str, ...]
-    log: str
-    benchmark: str
-
-    @property
-    def tables(self) -> list[str]:
-        """The outputs that are Parquet tables."""
-        return [output for output in self.outputs if output.endswith(".parquet")]
-
-    @property
-    def label(self) -> str:
-        """The job in words: its rule, then the values of its wildcards."""
-        return " ".join((self.rule, *self.wildcards))
 
 
 def list_jobs(campaign: Campaign) -> list[Job]:
     """Return all jobs of a campaign, each after those that make its inputs; the campaign's report is the last."""
     root = f"{campaign.config.results}/{campaign.config.campaign}"
-    makers = [_image_jobs(campaign, root)] if campaign.from_images else [_import_jobs(campaign, root)]
-    return [*makers[0], *_campaign_jobs(campaign, root)]
+    jobs = list(segmenter_jobs(campaign, root))
+    if campaign.from_images:
+        jobs += _image_jobs(campaign, root)
+    elif campaign.from_table:
+        jobs += _import_jobs(campaign, root)
+    return [*jobs, *_campaign_jobs(campaign, root)] if campaign.has_profiles else jobs
 
 
 def list_targets(jobs: Sequence[Job]) -> list[str]:
-    """Return the files that every run makes if they are missing: the report, the promised tables, the plate stores.
+    """Return the files that every run makes if they are missing.
 
-    Snakemake makes a missing file again only if it was asked for, or if something else that is to be made needs it.
+    They are the pages, the promised tables, the plate stores, and what segmenters learned from all images. Snakemake
+    makes another missing file again only if something else that is to be made needs it.
     """
-    # Inventories and references are scaffolding, and an embedding is trained once and then kept.
-    promised = (job for job in jobs if not job.stage.startswith(("inventory", "reference", "train:")))
+    # Inventories and references are scaffolding, and what was learned is learned once and then kept.
+    unpromised = ("inventory", "reference", "train:", "annotations", "segmenter:")
+    promised = (job for job in jobs if not job.stage.startswith(unpromised))
+    pages = [
+        output
+        for job in reversed(jobs)
+        if job.rule in ("report_campaign", "evaluate_segmentation")
+        for output in job.outputs
+        if output.endswith(".html")
+    ]
     stores = [output for job in jobs if job.stage == "store" for output in job.outputs]
-    return [*jobs[-1].outputs, *(table for job in promised for table in job.tables), *stores]
+    learned = [job.outputs[0] for job in jobs if job.stage.startswith("segmenter:") and job.wildcards[-1] == ALL]
+    return [*pages, *(table for job in promised for table in job.tables), *stores, *learned]
 
 
 def plate_stages(campaign: Campaign) -> list[str]:
@@ -76,26 +61,14 @@ def plate_stages(campaign: Campaign) -> list[str]:
 
 def campaign_stages(campaign: Campaign) -> list[str]:
     """Return the stages of the campaign as a whole, in the order of the data."""
-    first = [f"train:{model}" for model in campaign.config.embeddings] if campaign.from_images else ["import"]
-    return [*first, "normalise", "select", "correct", "consensus", "network", "evaluate", "batches", "report"]
-
-
-def _job(
-    root: str,
-    rule: str,
-    stage: str,
-    place: str,
-    wildcards: Sequence[str],
-    inputs: Sequence[str],
-    outputs: Sequence[str],
-    *,
-    kept: Sequence[str] = (),
-    plate: str = "",
-    block: str = "",
-) -> Job:
-    """Make a job; ``place`` is where its log and benchmark lie."""
-    log, benchmark = f"{root}/logs/{place}.log", f"{root}/benchmarks/{place}.tsv"
-    return Job(rule, stage, plate, block, tuple(wildcards), tuple(inputs), tuple(kept), tuple(outputs), log, benchmark)
+    stages = segmenter_stages(campaign)
+    if campaign.from_images:
+        stages += ["ranking"] if campaign.config.ranking is not None else []
+        stages += [f"train:{model}" for model in campaign.config.embeddings]
+    elif campaign.from_table:
+        stages += ["import"]
+    profiled = ["normalise", "select", "correct", "consensus", "network", "evaluate", "batches", "report"]
+    return [*stages, *profiled] if campaign.has_profiles else stages
 
 
 def _image_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
@@ -109,9 +82,11 @@ def _image_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
     needed = _needed_crops(campaign, root)
     for name, plate in campaign.plates.items():
         yield from _plate_jobs(campaign, root, plate, rules[name])
-        yield from _block_jobs(root, plate, needed)
+        yield from _block_jobs(campaign, root, plate, needed)
         if _scaled(campaign):
             yield _reference_job(root, plate)
+    if campaign.config.ranking is not None:
+        yield rank_job(campaign, root)
     for model in campaign.config.embeddings:
         yield _training_job(campaign, root, model)
         for plate in campaign.plates.values():
@@ -125,33 +100,35 @@ def _plate_jobs(campaign: Campaign, root: str, plate: Plate, inventory_rule: str
     inventories = _of_blocks(root, plate, "inventory")
     flat, store = f"{root}/plates/{name}/illumination.zarr", f"{root}/plates/{name}/plate.zarr/zarr.json"
     place, images = f"inventory_plate/{name}", [plate.row.images]
-    yield _job(root, inventory_rule, "inventory", place, [name], images, inventories, plate=name)
+    yield make_job(root, inventory_rule, "inventory", place, [name], images, inventories, plate=name)
     place = f"estimate_illumination/{name}"
-    yield _job(root, "estimate_illumination", "illumination", place, [name], [], [flat], kept=inventories, plate=name)
-    yield _job(root, "prepare_store", "store", f"prepare_store/{name}", [name], inventories, [store], plate=name)
+    yield make_job(
+        root, "estimate_illumination", "illumination", place, [name], [], [flat], kept=inventories, plate=name
+    )
+    yield make_job(root, "prepare_store", "store", f"prepare_store/{name}", [name], inventories, [store], plate=name)
 
 
-def _block_jobs(root: str, plate: Plate, needed: set[str]) -> Iterator[Job]:
-    name = plate.row.plate
+def _block_jobs(campaign: Campaign, root: str, plate: Plate, needed: set[str]) -> Iterator[Job]:
+    name, weights = plate.row.plate, own_files(campaign).values()
     folder = f"{root}/plates/{name}"
     flat = f"{folder}/illumination.zarr"
     for block in plate.blocks:
         inventory, manifest = (f"{folder}/{kind}/{block}.parquet" for kind in ("inventory", "fields"))
-        made = {"segment": ("segment_block", [inventory, flat], manifest)}
+        made = {"segment": ("segment_block", [inventory, flat, *weights], manifest)}
         made["measure"] = ("measure_block", [manifest, inventory, flat], f"{folder}/cells/{block}.parquet")
         crops = f"{folder}/crops/{block}.zarr"
         if crops in needed:
             made["crops"] = ("crop_block", [manifest, inventory, flat], crops)
         for stage, (rule, inputs, output) in made.items():
             place, wildcards = f"{rule}/{name}/{block}", [name, block]
-            yield _job(root, rule, stage, place, wildcards, inputs, [output], plate=name, block=block)
+            yield make_job(root, rule, stage, place, wildcards, inputs, [output], plate=name, block=block)
 
 
 def _reference_job(root: str, plate: Plate) -> Job:
     name = plate.row.plate
     output = f"{root}/plates/{name}/crops/reference.parquet"
     place, crops = f"reference_plate/{name}", _crops(root, plate)
-    return _job(root, "reference_plate", "reference", place, [name], crops, [output], plate=name)
+    return make_job(root, "reference_plate", "reference", place, [name], crops, [output], plate=name)
 
 
 def _training_job(campaign: Campaign, root: str, model: str) -> Job:
@@ -159,7 +136,7 @@ def _training_job(campaign: Campaign, root: str, model: str) -> Job:
     outputs = [*_weights(root, model), f"{root}/campaign/embedding/{model}/curves.parquet"]
     files = [*_training_crops(campaign, root, model), *platemaps, *campaign.metadata_tables]
     trained = is_trained(campaign, model)
-    return _job(
+    return make_job(
         root,
         "train_embedding",
         f"train:{model}",
@@ -181,7 +158,7 @@ def _embed_jobs(campaign: Campaign, root: str, plate: Plate, model: str) -> Iter
         else:
             source = [f"{folder}/{kind}/{block}.parquet" for kind in ("fields", "inventory")]
             source.append(f"{folder}/illumination.zarr")
-        yield _job(
+        yield make_job(
             root,
             "embed_block",
             f"embed:{model}",
@@ -202,18 +179,18 @@ def _result_jobs(campaign: Campaign, root: str, plate: Plate) -> Iterator[Job]:
         outputs = [f"{folder}/profiles/{features}.wells{ending}.parquet" for ending in ("", ".dropped")]
         place = f"aggregate_plate/{features}/{name}"
         inputs = [*tables, *sheets]
-        yield _job(root, "aggregate_plate", "profiles", place, [name, features], inputs, outputs, plate=name)
+        yield make_job(root, "aggregate_plate", "profiles", place, [name, features], inputs, outputs, plate=name)
     manifests, qc = _of_blocks(root, plate, "fields"), [f"{folder}/qc/{level}.parquet" for level in ("fields", "wells")]
     inputs = [*manifests, *_of_blocks(root, plate, "cells"), *sheets]
-    yield _job(root, "summarise_qc", "qc", f"summarise_qc/{name}", [name], inputs, qc, plate=name)
+    yield make_job(root, "summarise_qc", "qc", f"summarise_qc/{name}", [name], inputs, qc, plate=name)
     inputs = [*qc, *_of_blocks(root, plate, "inventory"), f"{folder}/illumination.zarr"]
     page, place = f"{root}/report/plates/{name}.html", f"report_plate/{name}"
-    yield _job(root, "report_plate", "report", place, [name], inputs, [page], plate=name)
+    yield make_job(root, "report_plate", "report", place, [name], inputs, [page], plate=name)
 
 
 def _import_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
     outputs = _wells(campaign, root, CLASSICAL) + _wells(campaign, root, CLASSICAL, ".dropped")
-    yield _job(root, "import_profiles", "import", "import_profiles", [], campaign.tables, outputs)
+    yield make_job(root, "import_profiles", "import", "import_profiles", [], campaign.tables, outputs)
 
 
 def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
@@ -224,10 +201,10 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
         report += [*wells, *_wells(campaign, root, features, ".dropped")]
         normalised = [f"{root}/plates/{name}/profiles/{features}.normalised.parquet" for name in campaign.plate_names]
         place = f"normalise_plates/{features}"
-        yield _job(root, "normalise_plates", "normalise", place, [features], wells, normalised)
+        yield make_job(root, "normalise_plates", "normalise", place, [features], wells, normalised)
         selected, selection = (f"{profiles}/{features}.{kind}.parquet" for kind in ("selected", "selection"))
         place = f"select_features/{features}"
-        yield _job(root, "select_features", "select", place, [features], normalised, [selected, selection])
+        yield make_job(root, "select_features", "select", place, [features], normalised, [selected, selection])
         report.append(selection)
         for correction in campaign.config.correction.methods:
             made = list(_corrected_jobs(root, features, correction, selected, wells))
@@ -239,7 +216,9 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
         for name in campaign.plates:
             report.append(f"{root}/report/plates/{name}.html")
             report += [f"{root}/plates/{name}/qc/{level}.parquet" for level in ("fields", "wells")]
-    yield _job(root, "report_campaign", "report", "report_campaign", [], report, [f"{root}/report/index.html"])
+    if campaign.config.segmentation_evaluation is not None:
+        report.append(f"{root}/report/segmentation.html")
+    yield make_job(root, "report_campaign", "report", "report_campaign", [], report, [f"{root}/report/index.html"])
 
 
 def _corrected_jobs(root: str, features: str, correction: str, selected: str, wells: list[str]) -> Iterator[Job]:
@@ -256,7 +235,7 @@ def _corrected_jobs(root: str, features: str, correction: str, selected: str, we
         ("evaluate_network", "evaluate", [profiles, consensus], [scores, enrichment]),
         ("score_batches", "batches", [profiles, consensus, *wells], [batches]),
     ):
-        yield _job(root, rule, stage, f"{rule}/{name}", [features, correction], inputs, outputs)
+        yield make_job(root, rule, stage, f"{rule}/{name}", [features, correction], inputs, outputs)
 
 
 _NETWORK = ("edges.parquet", "nodes.parquet", "network.graphml", "network.h5ad")

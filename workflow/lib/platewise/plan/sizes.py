@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from platewise.config.campaign import CLASSICAL
 from platewise.config.embedding import WeakEmbedding
+from platewise.config.segmentation import CellsConfig, EnsembleNuclei, SegmentationConfig
+from platewise.config.segmentation_evaluation import ContenderConfig
+from platewise.config.segmenters import NetworkSegmenter, TunedSegmenter
 from platewise.config.table import TableConfig
 from platewise.plan.campaign import Campaign
 from platewise.plan.demand import FIELDS_PER_WELL, Size, classical_features
+from platewise.plan.engines import all_contenders, is_network
 from platewise.plan.plates import Plate
 from platewise.plan.training import training_plates
 from platewise.profiles.plates import read_arrow, table_paths, table_schema
 
 # A step of the network that a config leaves at its defaults: 64 crops of 48 x 48 pixels, 16 filters.
 _STEP_CROPS, _STEP_PIXELS, _STEP_WIDTH = 64, 48 * 48, 16
+# Annotated images are pieces of fields more often than whole ones.
+_MEGAPIXELS = 0.5
+# A step of a segmenter that a config leaves at its defaults.
+_TRAINED = {key: NetworkSegmenter.model_fields[key].default for key in ("batch", "crop", "width")}
 
 
 def size_of_block(campaign: Campaign, plate: str, block: str) -> Size:
@@ -25,6 +33,7 @@ def size_of_block(campaign: Campaign, plate: str, block: str) -> Size:
         block_fields=fields,
         features=classical_features(channels),
         batch=campaign.config.segmentation.batch_size,
+        networks=_networks_of(campaign.config.segmentation),
     )
 
 
@@ -66,6 +75,63 @@ def size_of_training(campaign: Campaign, model: str) -> Size:
         crops_mb=wells * kept * _channels(campaign) * pixels * 2 / 2**20,
         steps=embedding.epochs * embedding.steps_per_epoch * step,
     )
+
+
+def size_of_annotations(campaign: Campaign, name: str) -> Size:
+    """Return the size of a job that reads every image of a set of annotated ones."""
+    return Size(megapixels=_MEGAPIXELS * len(campaign.annotations[name].images))
+
+
+def size_of_segmenter(campaign: Campaign, name: str) -> Size:
+    """Return the size of a training, its steps counted in those of the default network; or of a search, in trials."""
+    segmenter = campaign.config.segmenters[name]
+    known = campaign.annotations[segmenter.annotations]
+    used = [image for image in known.images if image.image_class in (segmenter.classes or known.classes)]
+    if isinstance(segmenter, TunedSegmenter):
+        kinds = len({image.image_class for image in used})
+        seen = kinds * segmenter.images_per_class
+        return Size(megapixels=_MEGAPIXELS * seen, steps=segmenter.trials * seen)
+    pixels = segmenter.batch * segmenter.crop**2 / (_TRAINED["batch"] * _TRAINED["crop"] ** 2)
+    step = pixels * (segmenter.width / _TRAINED["width"]) ** 2
+    return Size(megapixels=_MEGAPIXELS * len(used), networks=1, batch=segmenter.batch, steps=segmenter.steps * step)
+
+
+def size_of_contender(campaign: Campaign, contender: str) -> Size:
+    """Return the size of a contender's test on one fold."""
+    config = campaign.config.segmentation_evaluation
+    images = len(campaign.annotations[config.annotations].images)
+    folds = campaign.config.annotations[config.annotations].folds
+    return Size(
+        megapixels=_MEGAPIXELS * images / folds,
+        networks=_networks_in(all_contenders(config)[contender]),
+    )
+
+
+def size_of_evaluation(campaign: Campaign) -> Size:
+    """Return the size of the comparison of all contenders; ``wells`` are the images, each once for each contender."""
+    config = campaign.config.segmentation_evaluation
+    images = len(campaign.annotations[config.annotations].images)
+    return Size(wells=images * len(all_contenders(config)), shuffles=config.resamples)
+
+
+def size_of_ranking(campaign: Campaign) -> Size:
+    """Return the size of the job that looks at some fields of all plates."""
+    ranking, segmentation = campaign.config.ranking, campaign.config.segmentation
+    plates = [size_of_plate(campaign, name).fields for name in campaign.plates]
+    networks = _networks_of(segmentation) + sum(map(_networks_in, ranking.committee))
+    fields = min(ranking.fields, sum(plates))
+    return Size(channels=_channels(campaign), fields=fields, batch=1, networks=networks)
+
+
+def _networks_of(segmentation: SegmentationConfig) -> int:
+    return _networks_in(segmentation.nuclei) + _networks_in(segmentation.cells)
+
+
+def _networks_in(engine: ContenderConfig | CellsConfig) -> int:
+    """Return how many networks look at an image, or at most at one of some class."""
+    if not is_network(engine):
+        return 0
+    return len(engine.members) + len(engine.segmenters) if isinstance(engine, EnsembleNuclei) else 1
 
 
 def _channels(campaign: Campaign) -> int:

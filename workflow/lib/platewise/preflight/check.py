@@ -5,12 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from platewise.cluster.queue import QueueError
 from platewise.columns import PLATE, feature_columns
-from platewise.errors import ConfigError, PlatewiseError
+from platewise.errors import ConfigError, DataError, PlatewiseError
 from platewise.plan.campaign import Campaign
 from platewise.preflight import executor, site
 from platewise.preflight.capacity import local_capacity, slurm_capacity
@@ -21,9 +21,11 @@ from platewise.preflight.images import PlateImages
 from platewise.preflight.measured import measure_rates
 from platewise.preflight.printing import duration, forecast_lines, hours, image_lines, size
 from platewise.preflight.rates import DENSITY, Rates, read_rates
+from platewise.preflight.segmenter_work import planned_networks, planned_segmenter_work
 from platewise.preflight.site import Partition
 from platewise.preflight.space import check_room, existing, file_system_room, quota_room
 from platewise.preflight.work import Imaged, Workload, planned_work, table_work
+from platewise.segmentation.annotations import load_pair
 
 # A record of Snakemake's is about this large on disk.
 _RECORD_BYTES = 12_000
@@ -52,8 +54,10 @@ class KnownRates:
 
 def sheet_part(campaign: Campaign) -> Part:
     """Say what was read; the sheets were checked by reading them."""
-    if not campaign.from_images:
+    if campaign.from_table:
         return Part("Sheets", [f"{len(campaign.plate_names)} plates from {', '.join(campaign.tables)}"])
+    if not campaign.from_images:
+        return Part("Sheets", ["neither plates nor tables: segmenters only"])
     wells = sum(len(plate.treatments) for plate in campaign.plates.values())
     blocks = sum(len(plate.blocks) for plate in campaign.plates.values())
     return Part("Sheets", [f"{len(campaign.plates)} plates, {wells:,} wells on their plate maps, {blocks:,} blocks"])
@@ -90,6 +94,34 @@ def table_part(campaign: Campaign) -> tuple[Part, Workload]:
     return part, table_work(wells[PLATE].value_counts().to_dict())
 
 
+def annotation_part(campaign: Campaign, sample: int | None) -> tuple[Part, dict[str, float]]:
+    """Read some of the annotated images, all for None; return the megapixels of an image of each set in the mean."""
+    part, megapixels = Part("Annotated images"), {}
+    for name, annotated in campaign.annotations.items():
+        read = annotated.images if sample is None else annotated.images[:: max(1, len(annotated.images) // sample)]
+        areas = []
+        for one in read:
+            try:
+                _, label = load_pair(one)
+                areas.append(label.size / 1e6)
+            except DataError as failed:
+                part.findings.append(Finding(failed, stops=True))
+        megapixels[name] = sum(areas) / len(areas) if areas else 0.0
+        groups = len({one.group for one in annotated.images})
+        part.lines.append(
+            f"{name}: {len(annotated.images):,} images of {len(annotated.classes)} classes in {groups:,} groups, "
+            f"{megapixels[name]:.2f} megapixels each; {len(read)} read"
+        )
+    return part, megapixels
+
+
+def segmenter_workload(campaign: Campaign, workload: Workload, megapixels: Mapping[str, float]) -> Workload:
+    """Add the work on annotated images to that on plates or tables."""
+    area = workload.total.area / workload.total.fields if workload.total.fields else 0.0
+    work = planned_segmenter_work(campaign, megapixels, area)
+    return replace(workload, segmenters=work, networks=planned_networks(campaign))
+
+
 def known_rates(like: Path | None) -> KnownRates:
     """Return the rates that come with the library, or those of a finished campaign.
 
@@ -101,10 +133,10 @@ def known_rates(like: Path | None) -> KnownRates:
     shipped = read_rates()
     if like is None:
         return KnownRates(shipped, "rates that come with platewise", SHIPPED_FACTOR, gpu=False)
-    if not (like / "plates").is_dir():
+    if not (like / "benchmarks").is_dir():
         raise PlatewiseError(
-            f"{like}: found no folder `plates`; expected the results of a finished campaign. Hint: name a folder such "
-            "as results/my_screen."
+            f"{like}: found no folder `benchmarks`; expected the results of a finished campaign. Hint: name a folder "
+            "such as results/my_screen."
         )
     own = measure_rates([like], shipped)
     devices = [path.read_text() for path in like.glob("campaign/embedding/*/model.json")]
@@ -136,7 +168,7 @@ def forecast_part(
         run.jobs,
         workload,
         known.rates,
-        config.embeddings,
+        workload.learned,
         stored_images=config.store.images,
         slurm=slurm,
     )

@@ -12,6 +12,7 @@ from platewise.preflight.capacity import Capacity
 from platewise.preflight.dry_run import PlannedJob
 from platewise.preflight.measured import rate_name
 from platewise.preflight.rates import JOB_START, MEASURES, Rates, find_rate
+from platewise.preflight.segmenter_work import job_key
 from platewise.preflight.work import Work, Workload
 
 # On most file systems a file takes whole blocks of this many bytes, and a folder takes one.
@@ -132,9 +133,10 @@ def _cost(
 ) -> tuple[Cost, float, bool]:
     """Return the cost of a job, the most processor seconds it may take, and whether its rule was ever measured."""
     plate, block = job.wildcards.get("plate", ""), job.wildcards.get("block", "")
-    features = job.wildcards.get("features") or job.wildcards.get("model", "")
+    features = next((job.wildcards[key] for key in ("features", "model", "contender") if key in job.wildcards), "")
     name = rate_name(job.rule, features, embeddings, stored_images)
-    work = workload.of(plate, block, features if job.rule == "train_embedding" else "")
+    own = workload.segmenters.get(job_key(job.rule, job.wildcards))
+    work = own or workload.of(plate, block, features if job.rule == "train_embedding" else "")
     clock, cpu = find_rate(rates, name, "seconds"), find_rate(rates, name, "cpu")
     if clock is None or cpu is None:
         return Cost(), 0.0, False

@@ -23,7 +23,7 @@ from platewise.preflight.rates import (
     find_rate,
     fit_line,
 )
-from platewise.preflight.work import Work, Workload, finished_work
+from platewise.preflight.work import SEGMENTATION, Work, Workload, finished_work
 
 # A campaign with several layouts numbers this rule.
 _NUMBERED = re.compile(r"(inventory_plate)_\d+$")
@@ -69,14 +69,15 @@ def rate_name(rule: str, features: str = "", embeddings: Container[str] = (), im
     rule
         Its rule.
     features, embeddings
-        The job's kind of features, empty if it has none, and those that are learned.
+        The job's kind of features, or its contender, empty if it has none, and those that are learned.
     images
         Whether the plate store gets the images too.
     """
     match = _NUMBERED.match(rule)
-    if rule == "segment_block" and images:
+    named = SEGMENTATION if rule == "segment_block" else features
+    learned = named in embeddings and rule not in ("train_embedding", "embed_block", "train_segmenter")
+    if rule == "segment_block" and images and not learned:
         return rule + IMAGES
-    learned = features in embeddings and rule not in ("train_embedding", "embed_block")
     return (match[1] if match else rule) + (LEARNED if learned else "")
 
 
@@ -100,8 +101,10 @@ def measured_jobs(results: Path, workload: Workload) -> list[MeasuredJob]:
         features = parts[1].partition(".")[0] if len(parts) > 1 else ""
         embedding = features if parts[0] == "train_embedding" else ""
         measured = read_benchmark(path)
-        work = workload.of(plate, block, embedding)
-        name = rate_name(parts[0], features, workload.embeddings, images)
+        work = workload.segmenters.get("/".join(parts)) or workload.of(plate, block, embedding)
+        # A contender's name may hold dots.
+        contender = parts[1] if parts[0] == "predict_held_out" else features
+        name = rate_name(parts[0], contender, workload.learned, images)
         jobs.append(MeasuredJob(name, (plate, block), work, measured.elapsed_s, measured.cpu_s or 0.0))
     if not jobs:
         raise PlatewiseError(
@@ -151,7 +154,7 @@ def measure_rates(folders: Sequence[Path], known: Rates | None = None, busy: Seq
         workload = finished_work(folder)
         jobs = measured_jobs(folder, workload)
         area, cells = area + workload.total.area, cells + workload.total.cells
-        sizes = measured_sizes(folder, workload.embeddings)
+        sizes = measured_sizes(folder, workload.learned)
         for job in jobs:
             if job.name.partition(":")[0] in MEASURES:
                 points[job.name, "seconds"].append((job.work, job.cpu if folder in busy else job.seconds))

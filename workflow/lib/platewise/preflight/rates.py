@@ -49,6 +49,7 @@ class Measure:
 _PLATE = r"plates/(?P<plate>[^/]+)"
 _BLOCK = r"(?P<block>[^/]+)"
 _FEATURES = r"(?P<features>[^./]+)"
+_SEGMENTER = r"campaign/segmenters/[^/]+/[^/]+"
 _FIELD = rf"{_PLATE}/plate\.zarr/[A-Z]+/\d+/\d+"
 _LABELS = r"labels/(zarr\.json|[a-z]+/(zarr\.json|0/.*)?)?"
 
@@ -64,6 +65,12 @@ MEASURES = {
         Measure("prepare_store", "wells", "wells", "wells", rf"{_PLATE}/plate\.zarr/.*"),
         Measure("segment_block", "megapixels", "fields", "job", rf"{_PLATE}/fields/{_BLOCK}\.parquet"),
         Measure("measure_block", "cells", "cells", "job", rf"{_PLATE}/cells/{_BLOCK}\.parquet"),
+        Measure("inventory_annotations", "annotated", "job", "job", r"campaign/annotations/.+\.folds\.parquet"),
+        Measure("rank_annotations", "looked", "job", "job", r"campaign/annotations/.+"),
+        Measure("tune_classical", "training", "job", "job", rf"{_SEGMENTER}/parameters\.json"),
+        Measure("train_segmenter", "training", "job", "job", rf"{_SEGMENTER}/.*"),
+        Measure("predict_held_out", "looked", "job", "job", r"campaign/segmentation/(?P<features>[^/]+)/.+"),
+        Measure("evaluate_segmentation", "scored", "job", "job", r"campaign/segmentation/.+|report/segmentation\.html"),
         Measure("reference_plate", "cells", "blocks", "job", rf"{_PLATE}/crops/reference\.parquet"),
         Measure("crop_block", "megapixels", "crops", "job", rf"{_PLATE}/crops/{_BLOCK}\.zarr/.*"),
         Measure("train_embedding", "training", "job", "job", rf"campaign/embedding/{_FEATURES}/.*"),

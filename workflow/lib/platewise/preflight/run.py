@@ -14,6 +14,7 @@ from platewise.preflight.check import Part
 from platewise.preflight.dry_run import DryRun, DryRunError, dry_run, find_profile, find_snakefile, read_profile
 from platewise.preflight.findings import Finding, error
 from platewise.preflight.images import check_plate
+from platewise.preflight.work import Workload
 
 _SLURM = "slurm"
 
@@ -80,9 +81,17 @@ def run_preflight(
         ]
         add(check.image_part(plates))
         workload = check.image_workload(campaign, plates, known.rates)
-    else:
+    elif campaign.from_table:
         part, workload = check.table_part(campaign)
         add(part)
+    else:
+        workload = Workload({})
+    megapixels: dict[str, float] = {}
+    if campaign.annotations:
+        part, megapixels = check.annotation_part(campaign, sample)
+        add(part)
+    if workload is not None:
+        workload = check.segmenter_workload(campaign, workload, megapixels)
     first, last, failed = _plans(configfile, folder, place)
     if failed:
         add(Part("Plan", [], failed))

@@ -11,6 +11,8 @@ from platewise.plan.campaign import Campaign
 
 # As many fields as the flat field of a finished campaign was estimated from, by the config's default.
 _FLAT_FIELDS = 256
+# Stands for the campaign's own fields among what is done by networks.
+SEGMENTATION = "segmentation"
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,9 @@ class Work:
     ``crops`` are the megapixels of the stored single-cell images (``size`` x ``size`` x channels a cell). A plate's
     own: ``flat``, megapixels read for its flat field, and ``frame``, megapixels of one field, all channels. An
     embedding's own: ``training``, megapixels that its network is shown. ``plates`` and ``blocks`` count themselves.
+    Of annotated images (``segmenter_work``): ``annotated`` megapixels are read, ``looked`` ones are seen by each
+    network and in each view anew, ``scored`` counts images, once for each contender; a segmenter's ``training`` is
+    what it is shown, as if it had the default width.
     """
 
     wells: float = 0
@@ -36,6 +41,9 @@ class Work:
     training: float = 0
     plates: float = 0
     blocks: float = 0
+    annotated: float = 0
+    looked: float = 0
+    scored: float = 0
 
     def __add__(self, other: Work) -> Work:
         return Work(*(getattr(self, unit) + getattr(other, unit) for unit in UNITS))
@@ -46,11 +54,22 @@ UNITS = tuple(unit.name for unit in fields(Work))
 
 @dataclass(frozen=True)
 class Workload:
-    """The work of each block (plate name to block name), of each plate beside its blocks, and of each embedding."""
+    """The work of each block (plate name to block name), of each plate beside its blocks, and of each embedding.
+
+    ``segmenters`` holds the jobs on annotated images, by rule and wildcards: ``train_segmenter/flow/0``; ``networks``
+    what is done by networks: contenders, and ``SEGMENTATION`` for the campaign's own fields.
+    """
 
     blocks: dict[str, dict[str, Work]]
     plates: dict[str, Work] = field(default_factory=dict)
     embeddings: dict[str, Work] = field(default_factory=dict)
+    segmenters: dict[str, Work] = field(default_factory=dict)
+    networks: frozenset[str] = frozenset()
+
+    @property
+    def learned(self) -> frozenset[str]:
+        """Names under which something is learned: their jobs have rates of their own."""
+        return self.networks | frozenset(self.embeddings)
 
     def of(self, plate: str = "", block: str = "", embedding: str = "") -> Work:
         """Return the work of a job: of a block, else of a plate, else of the campaign; with an embedding, its own."""
@@ -130,12 +149,13 @@ def table_work(wells: Mapping[str, int]) -> Workload:
 def finished_work(results: Path) -> Workload:
     """Return the work that a finished campaign was, from its inventories, manifests, crops and profiles."""
     from platewise.columns import SITE, TOUCHES_BORDER, WELL
+    from platewise.preflight.segmenter_work import finished_networks, finished_segmenter_work
     from platewise.tables import read_table
 
     blocks: dict[str, dict[str, Work]] = {}
     plates: dict[str, Work] = {}
     channels = 1
-    for plate in sorted(path for path in (results / "plates").iterdir() if path.is_dir()):
+    for plate in sorted(path for path in results.glob("plates/*") if path.is_dir()):
         blocks[plate.name] = {}
         frame = read = 0.0
         for path in sorted((plate / "inventory").glob("*.parquet")):
@@ -162,7 +182,7 @@ def finished_work(results: Path) -> Workload:
         model = json.loads(path.read_text())
         size = int(model["architecture"]["size"])
         embeddings[path.parent.name] = Work(training=_training(model["config"], size, channels))
-    return Workload(blocks, plates, embeddings)
+    return Workload(blocks, plates, embeddings, finished_segmenter_work(results), finished_networks(results))
 
 
 def _inner_share(image: Imaged | None, size: int) -> float:

@@ -184,7 +184,7 @@ def _tiff_header(path: str | Path, source: _Source, size: int) -> tuple[str, int
                 raise ImageError(path, f"the TIFF holds {len(pages)} pages; one is expected")
             page = pages[0]
             _check_grey(path, page)
-            _check_length(path, page, size)
+            check_length(path, page, size)
             return page.dtype.name, int(page.shape[0]), int(page.shape[1])
     except ImageError:
         raise
@@ -199,7 +199,8 @@ def _check_grey(path: str | Path, page: tifffile.TiffPage) -> None:
         raise ImageError(path, f"the image has shape {page.shape}; one grey plane (y, x) is expected")
 
 
-def _check_length(path: str | Path, page: tifffile.TiffPage, size: int) -> None:
+def check_length(path: str | Path, page: tifffile.TiffPage, size: int) -> None:
+    """Raise `ImageError` if a file of ``size`` bytes is too short for what a TIFF page promises."""
     counts = page.databytecounts
     if not counts or min(counts) == 0:
         raise ImageError(path, f"{sum(count == 0 for count in counts)} of {len(counts)} strips hold no data")

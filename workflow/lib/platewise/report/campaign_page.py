@@ -92,6 +92,7 @@ def report_campaign(
     settings: ReportConfig,
     plate_format: int | Mapping[str, int] = 384,
     plate_pages: Mapping[str, str] | None = None,
+    segmentation_page: str = "",
     rerun_command: str = "",
     config: Mapping[str, Any] | None = None,
     versions: Mapping[str, str] | None = None,
@@ -114,6 +115,8 @@ def report_campaign(
         Wells of the physical plates, one number or one for each plate.
     plate_pages
         Plate to the address of its page, relative to this one; without, ``plates/{plate}.html``.
+    segmentation_page
+        Address of the page that compares segmentation engines, relative to this one; empty where there is none.
     rerun_command
         What the user types after replacing bad images.
     config
@@ -139,6 +142,7 @@ def report_campaign(
         "campaign.html.j2",
         figures=_figures(data, preset, settings),
         campaign=campaign,
+        segmentation_page=segmentation_page,
         page_title=settings.title or f"Campaign {campaign}",
         preset=preset,
         counts=counts,

@@ -1,65 +1,90 @@
-"""The classical engine: thresholds, seeds from the shape, watershed.
+"""The classical engine for nuclei: threshold, seeds from the shape, watershed.
 
-Nuclei: smooth, threshold between background and nuclei, part touching ones at their waists (h-maxima of the distance
-transform). Cells: seeded watershed from the nuclei over the cell channels, as CellProfiler's
-IdentifySecondaryObjects does it.
+Smooth, threshold between background and nuclei, part touching ones at their waists (h-maxima of the distance map).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage as ndi
-from skimage.filters import threshold_li, threshold_otsu
+from skimage.filters import threshold_otsu
 from skimage.measure import label as connected
 from skimage.morphology import h_maxima, remove_small_holes
 from skimage.segmentation import watershed
 
-from platewise.config.segmentation import ClassicalSegmentation
-from platewise.segmentation.engine import FieldLabels, number_in_order
+from platewise.config.segmentation import ClassicalNuclei, TunedNuclei
+from platewise.segmentation.engine import number_in_order
+from platewise.segmentation.images import check_image
 
 Image = npt.NDArray[np.float32]
 Label = npt.NDArray[np.int32]
 
-# Weight of the distance to the nucleus against the image's relief: straight borders where cells meet in the flat.
-_DISTANCE_WEIGHT = 0.02
+_COLOURS = ("red", "green", "blue")
 
 
 class ClassicalEngine:
-    """Segments fields one by one on the CPU."""
+    """Segments images one by one on the CPU.
 
-    def __init__(self, config: ClassicalSegmentation, channels: list[str]) -> None:
-        self.config = config
-        self._nuclei = channels.index(config.nuclei_channel)
-        self._cells = [channels.index(name) for name in config.cell_channels]
+    Attributes
+    ----------
+    halvings
+        Always 0: there are no batches.
+    """
 
-    def segment(self, images: list[Image]) -> list[FieldLabels]:
-        """Return the labels of each (c, y, x) image, in order."""
-        return [self._segment(image) for image in images]
+    halvings = 0
 
-    def _segment(self, image: Image) -> FieldLabels:
-        nuclei = segment_nuclei(image[self._nuclei], self.config)
-        cells = segment_cells(image[self._cells], nuclei, self.config)
-        return number_in_order(nuclei, cells)
+    def __init__(self, choose: Callable[[Image], ClassicalNuclei]) -> None:
+        """Take the function that gives the parameters for a (c, y, x) image."""
+        self._choose = choose
+
+    def segment(self, images: list[Image]) -> list[Label]:
+        """Return the nuclei of each (c, y, x) image, in order; c is 1 (grey) or 3 (red, green, blue).
+
+        Raises
+        ------
+        DataError
+            If an image has another number of channels, or holds values that are not finite.
+        """
+        checked = (check_image(image, f"image {number}") for number, image in enumerate(images, 1))
+        return [find_nuclei(image, self._choose(image)) for image in checked]
 
 
-def segment_nuclei(dna: Image, config: ClassicalSegmentation) -> Label:
-    """Find nuclei in a (y, x) DNA image.
+def make_classical(config: ClassicalNuclei | TunedNuclei) -> ClassicalEngine:
+    """Make the engine, with the config's parameters or those that were searched for an image's kind.
+
+    Raises
+    ------
+    DataError
+        If the file of parameters cannot be used.
+    """
+    if isinstance(config, TunedNuclei):
+        from platewise.segmentation.tuning import read_parameters
+
+        return ClassicalEngine(read_parameters(Path(config.parameters)).choose)
+    return ClassicalEngine(lambda _: config)
+
+
+def find_nuclei(image: Image, config: ClassicalNuclei) -> Label:
+    """Find nuclei in an image.
 
     Parameters
     ----------
-    dna
-        Raw camera units; the background may vary slowly.
+    image
+        (c, y, x) with c of 1 (grey) or 3 (red, green, blue), raw camera units; the background may vary slowly.
     config
         Sizes in pixels.
 
     Returns
     -------
     nuclei
-        (y, x) label image; numbers are unique, not consecutive.
+        (y, x) label image, numbered 1..n in the order of first pixels.
     """
+    dna = _bright_nuclei(image, config)
     diameter = config.nucleus_diameter
     smooth = ndi.gaussian_filter(dna, diameter / 20)
     foreground = smooth - background(smooth, diameter)
@@ -69,38 +94,17 @@ def segment_nuclei(dna: Image, config: ClassicalSegmentation) -> Label:
     mask = remove_small_holes(mask, max_size=max(1, round(minimum)))
     nuclei = _part(mask, config)
     nuclei = _trim(nuclei, foreground)
-    return _without_small(nuclei, minimum)
+    nuclei = _without_small(nuclei, minimum)
+    return number_in_order(nuclei, nuclei).nuclei
 
 
-def segment_cells(channels: Image, nuclei: Label, config: ClassicalSegmentation) -> Label:
-    """Grow each nucleus to its cell.
-
-    Parameters
-    ----------
-    channels
-        (c, y, x) images that show the cell body.
-    nuclei
-        (y, x) label image.
-    config
-        Sizes in pixels.
-
-    Returns
-    -------
-    cells
-        (y, x) label image with the nuclei's numbers; every nucleus lies inside its cell.
-    """
-    if not nuclei.any():
-        return np.zeros_like(nuclei)
-    body = _cell_body(channels, config.nucleus_diameter)
-    # The background's own noise level would be lost in an average over many bright cells: work on the logarithm.
-    relief = np.log1p(np.maximum(body, 0) / max(float(np.median(body[nuclei > 0])), 1e-6) * 10)
-    mask = relief > config.cell_threshold_scale * threshold_li(relief)
-    # Small holes are vacuoles; large ones are bare ground between cells.
-    mask = remove_small_holes(mask, max_size=round(math.pi * (config.nucleus_diameter / 4) ** 2)) | (nuclei > 0)
-    distance = ndi.distance_transform_edt(nuclei == 0)
-    landscape = -relief + _DISTANCE_WEIGHT * distance.astype(np.float32)
-    cells = watershed(landscape, markers=nuclei, mask=mask)
-    return _smooth_cells(cells, nuclei, config.nucleus_diameter)
+def _bright_nuclei(image: Image, config: ClassicalNuclei) -> Image:
+    """Return the plane in which nuclei are looked for, turned so that they are brighter than their ground."""
+    if len(image) == 1 or config.colour == "grey":
+        plane = image.mean(axis=0, dtype=np.float32)
+    else:
+        plane = image[_COLOURS.index(config.colour)]
+    return plane if config.polarity == "bright" else plane.max() - plane
 
 
 def background(image: Image, diameter: float) -> Image:
@@ -131,7 +135,7 @@ def _nuclei_threshold(foreground: Image) -> float:
     return max(float(np.exp(threshold_otsu(np.log(bright)))), floor)
 
 
-def _part(mask: npt.NDArray[np.bool_], config: ClassicalSegmentation) -> Label:
+def _part(mask: npt.NDArray[np.bool_], config: ClassicalNuclei) -> Label:
     """Part touching nuclei at their waists."""
     diameter = config.nucleus_diameter
     distance = ndi.gaussian_filter(ndi.distance_transform_edt(mask), config.seed_smoothing * diameter)
@@ -163,31 +167,3 @@ def _without_small(labels: Label, minimum: float) -> Label:
     keep = sizes >= minimum
     keep[0] = False
     return np.where(keep[labels], labels, 0).astype(np.int32)
-
-
-def _cell_body(channels: Image, diameter: float) -> Image:
-    """Add the channels, each without its background and scaled to its bright level."""
-    body = np.zeros(channels.shape[1:], dtype=np.float32)
-    for channel in channels:
-        smooth = ndi.gaussian_filter(channel, diameter / 20)
-        smooth -= np.percentile(smooth, 1)
-        body += smooth / max(float(np.percentile(smooth, 99)), 1e-6)
-    return body
-
-
-def _smooth_cells(cells: Label, nuclei: Label, diameter: float) -> Label:
-    """Smooth outlines and keep the piece that holds the nucleus."""
-    radius = max(1, round(diameter / 10))
-    smooth = np.where(nuclei > 0, nuclei, 0).astype(np.int32)
-    disk = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
-    for number, place in enumerate(ndi.find_objects(cells), 1):
-        if place is None:
-            continue
-        inside = cells[place] == number
-        nucleus = nuclei[place] == number
-        padded = np.pad(inside, radius, mode="edge")
-        opened = ndi.binary_opening(padded, disk)[radius:-radius, radius:-radius] | nucleus
-        pieces, _ = ndi.label(opened)
-        keep = ndi.binary_fill_holes(pieces == np.bincount(pieces[nucleus]).argmax()) & inside
-        smooth[place][keep & (smooth[place] == 0)] = number
-    return smooth

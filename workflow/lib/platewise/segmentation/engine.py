@@ -3,36 +3,136 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from platewise.config.segmentation import SegmentationConfig
+from platewise.config.segmentation import CellsConfig, NucleiConfig, SegmentationConfig
+
+if TYPE_CHECKING:
+    import torch
+
+Image = npt.NDArray[np.float32]
+Label = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class FieldLabels:
     """Two paired (y, x) int32 label images: nucleus *i* lies inside cell *i*; 0 is background."""
 
-    nuclei: npt.NDArray[np.int32]
-    cells: npt.NDArray[np.int32]
+    nuclei: Label
+    cells: Label
 
 
-class Engine(Protocol):
-    """Finds the nuclei and cells of a batch of fields."""
+class NucleiEngine(Protocol):
+    """Finds nuclei in images of any kind."""
 
-    def segment(self, images: list[npt.NDArray[np.float32]]) -> list[FieldLabels]:
-        """Return the labels of each (c, y, x) image, in order. The result of a field depends on that field alone."""
+    halvings: int  # how often the batch had to be halved since the engine was made, for want of memory
+
+    def segment(self, images: list[Image]) -> list[Label]:
+        """Return the nuclei of each (c, y, x) image, in order; c is 1 (grey) or 3 (red, green, blue).
+
+        The result of an image depends on that image alone. Numbers are 1..n, in the order of first pixels.
+        """
         ...
 
 
-def make_engine(config: SegmentationConfig, channels: list[str]) -> Engine:
-    """Make the engine that ``config`` describes for images with ``channels``."""
-    # The models of other engines take seconds to import: each engine is imported where it is chosen.
-    from platewise.segmentation.classical import ClassicalEngine
+class CellsEngine(Protocol):
+    """Finds the cells of given nuclei."""
 
-    return ClassicalEngine(config, channels)
+    halvings: int
+
+    def segment(self, images: list[Image], nuclei: list[Label], nuclear: list[Image]) -> list[Label]:
+        """Return the cells of each image, in order, with the numbers of the nuclei; every nucleus lies in its cell.
+
+        ``images`` are the cell channels (c, y, x), ``nuclei`` the label images, ``nuclear`` the nuclear channel (y, x).
+        """
+        ...
+
+
+class FieldEngine:
+    """Finds nuclei and cells of multi-channel fields: a nuclei engine and a cells engine in turn."""
+
+    def __init__(
+        self, config: SegmentationConfig, channels: list[str], nuclei: NucleiEngine, cells: CellsEngine
+    ) -> None:
+        self._nuclear = channels.index(config.nuclei_channel)
+        self._body = [channels.index(name) for name in config.cell_channels]
+        self._nuclei = nuclei
+        self._cells = cells
+
+    @property
+    def halvings(self) -> int:
+        """How often a batch had to be halved for want of memory."""
+        return self._nuclei.halvings + self._cells.halvings
+
+    def segment(self, images: list[Image]) -> list[FieldLabels]:
+        """Return the labels of each (c, y, x) image, in order. The result of a field depends on that field alone."""
+        nuclear = [image[self._nuclear] for image in images]
+        nuclei = self._nuclei.segment([image[None] for image in nuclear])
+        cells = self._cells.segment([image[self._body] for image in images], nuclei, nuclear)
+        return [number_in_order(*pair) for pair in zip(nuclei, cells, strict=True)]
+
+
+def make_engine(config: SegmentationConfig, channels: list[str], device: torch.device | None = None) -> FieldEngine:
+    """Make the engine that ``config`` describes for images with ``channels``.
+
+    Parameters
+    ----------
+    config
+        Which engines, with their keys.
+    channels
+        Names of the images' channels, in order.
+    device
+        Where networks run; None is the CPU.
+
+    Raises
+    ------
+    ConfigError
+        If weights cannot be used, or a tool is not installed: before any image is read.
+    """
+    return FieldEngine(
+        config, channels, make_nuclei_engine(config.nuclei, device), make_cells_engine(config.cells, device)
+    )
+
+
+def needs_torch(config: SegmentationConfig) -> bool:
+    """Return whether an engine of ``config`` is a network: then it wants a device, and seconds to start."""
+    return config.nuclei.engine not in ("classical", "tuned") or config.cells.engine != "seeded"
+
+
+def make_nuclei_engine(config: NucleiConfig, device: torch.device | None = None) -> NucleiEngine:
+    """Make the engine that finds nuclei (see ``make_engine``)."""
+    # The models of most engines take seconds to import: each engine is imported where it is chosen.
+    match config.engine:
+        case "classical" | "tuned":
+            from platewise.segmentation.classical import make_classical
+
+            return make_classical(config)
+        case "unet" | "fpn" | "flow" | "ensemble":
+            from platewise.segmentation.dense import make_dense
+
+            return make_dense(config, device)
+        case "maskrcnn":
+            from platewise.segmentation.maskrcnn.engine import make_maskrcnn
+
+            return make_maskrcnn(config, device)
+        case _:
+            from platewise.segmentation.tools.choose import make_tool
+
+            return make_tool(config, device)
+
+
+def make_cells_engine(config: CellsConfig, device: torch.device | None = None) -> CellsEngine:
+    """Make the engine that finds cells (see ``make_engine``)."""
+    if config.engine == "seeded":
+        from platewise.segmentation.seeded import SeededCellsEngine
+
+        return SeededCellsEngine(config)
+    from platewise.segmentation.flow_cells import FlowCellsEngine
+
+    return FlowCellsEngine(config, device)
 
 
 def number_in_order(nuclei: npt.NDArray[np.integer], cells: npt.NDArray[np.integer]) -> FieldLabels:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from platewise.ahead import run_ahead
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import PLATE, SITE, WELL
 from platewise.config.segmentation import SegmentationConfig
 from platewise.config.store import StoreConfig
+from platewise.device import DeviceRequest, choose_device, torch_threads
 from platewise.errors import DataError
 from platewise.fields import MISSING, BadFieldError, ReadFile, read_field
 from platewise.illumination import read_illumination
 from platewise.inventory import field_status
 from platewise.qc.fields import field_quality
 from platewise.scratch import Scratch, read_fields
-from platewise.segmentation.engine import Engine, make_engine
+from platewise.segmentation.engine import FieldEngine, FieldLabels, make_engine, needs_torch
+from platewise.segmentation.weight_files import label_parameters
 from platewise.store.commit import Commit, clean_well, commit_field, digest_of, read_commit, remove_field
 from platewise.store.fields import hash_label
 from platewise.tables import read_table, write_table
@@ -51,6 +56,15 @@ class _Field:
     digest: str
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """Fields that the engine takes at a time: those that could be read, with their images, and those that could not."""
+
+    fields: list[_Field]
+    raws: list[npt.NDArray[np.float32]]
+    bad: list[tuple[_Field, str]]
+
+
 def segment_block(
     inventory: Path,
     illumination: Path,
@@ -59,6 +73,10 @@ def segment_block(
     plate: str,
     settings: SegmentSettings,
     scratch: Scratch | None = None,
+    *,
+    device: DeviceRequest = "auto",
+    allotted: bool = False,
+    threads: int = 1,
 ) -> None:
     """Segment every readable field of a block and write the block's manifest last.
 
@@ -81,15 +99,20 @@ def segment_block(
         Sections of the config.
     scratch
         Where images are copied ahead; None reads them in their place.
+    device, allotted
+        See ``device.choose_device``; for engines that are networks.
+    threads
+        CPU threads of such engines.
     """
     table = read_table(inventory)
     flat = read_illumination(illumination)
+    parameters = label_parameters(settings.segmentation)
     rows: Rows = []
     pending: list[_Field] = []
     for well in dict.fromkeys(table[WELL]):
         clean_well(store, well)
     for (well, site), group in table.groupby([WELL, SITE], sort=False):
-        field = _Field(str(well), int(site), group, _digest(group, flat, settings))
+        field = _Field(str(well), int(site), group, _digest(group, flat, settings, parameters))
         if group["Status"].ne("ok").any():
             rows.append(_bad(store, plate, field, field_status(group)["Reason"].iloc[0]))
         elif (commit := read_commit(store, field.well, field.site, field.digest)) is not None:
@@ -98,8 +121,8 @@ def segment_block(
         else:
             pending.append(field)
     if pending:
-        engine = make_engine(settings.segmentation, settings.channels)
-        made = list(_segment(pending, flat, store, plate, settings, engine, scratch))
+        with _engine(settings, device, allotted, threads) as engine:
+            made = list(_segment(pending, flat, store, plate, settings, engine, scratch))
         if len(made) > 1 and all(str(row["Reason"]).endswith(MISSING) for row in made):
             # One file was deleted; all of them are a share that is not mounted here.
             raise DataError(
@@ -110,9 +133,19 @@ def segment_block(
     facts = {
         "stage": "segment",
         "algorithm": ALGORITHMS["segment"],
-        "parameters": settings.segmentation.model_dump(mode="json"),
+        "parameters": parameters,
     }
     write_table(_manifest(rows, settings.channels), manifest, facts, versioned=False)
+
+
+@contextmanager
+def _engine(settings: SegmentSettings, device: DeviceRequest, allotted: bool, threads: int) -> Iterator[FieldEngine]:
+    """Make the engine, on the device that is to be used; other engines than networks never import torch."""
+    if not needs_torch(settings.segmentation):
+        yield make_engine(settings.segmentation, settings.channels)
+        return
+    with torch_threads(threads):
+        yield make_engine(settings.segmentation, settings.channels, choose_device(device, allotted))
 
 
 def _segment(
@@ -121,30 +154,25 @@ def _segment(
     store: Path,
     plate: str,
     settings: SegmentSettings,
-    engine: Engine,
+    engine: FieldEngine,
     scratch: Scratch | None,
 ) -> Iterator[dict[str, object]]:
-    def read(_: _Field, rows: pd.DataFrame, read_file: ReadFile) -> npt.NDArray[np.float32]:
-        return read_field(rows, settings.channels, None, read_file)
+    def work(batch: _Batch) -> tuple[list[FieldLabels], int]:
+        before = engine.halvings
+        images = batch.raws if flat is None else [raw / flat for raw in batch.raws]
+        return engine.segment(images) if images else [], engine.halvings - before
 
-    reading = read_fields([(field, field.rows) for field in fields], read, scratch)
-    size = settings.segmentation.batch_size
-    for _ in range(0, len(fields), size):
-        batch, images, raws = [], [], []
-        for field, image in islice(reading, size):
-            try:
-                raw = image.result()
-            except BadFieldError as error:
-                yield _bad(store, plate, field, error.reason)
-                continue
-            batch.append(field)
-            raws.append(raw)
-            images.append(raw if flat is None else raw / flat)
-        for field, raw, labels in zip(batch, raws, engine.segment(images) if batch else [], strict=True):
+    # A network works on the next fields while these are written; engines on the CPU would only hold more memory.
+    depth = int(needs_torch(settings.segmentation))
+    for batch, segmented in run_ahead(work, _read_batches(fields, settings, scratch), depth):
+        for field, reason in batch.bad:
+            yield _bad(store, plate, field, reason)
+        found, halvings = segmented.result()
+        for field, raw, labels in zip(batch.fields, batch.raws, found, strict=True):
             facts = {
                 "nuclei_count": int(labels.nuclei.max(initial=0)),
                 "cells_count": int(labels.cells.max(initial=0)),
-                "batch_halvings": 0,
+                "batch_halvings": halvings,
                 "quality": field_quality(raw, settings.channels, settings.saturation_level),
             }
             commit = commit_field(
@@ -163,14 +191,37 @@ def _segment(
             yield _good(plate, field, commit)
 
 
-def _digest(rows: pd.DataFrame, flat: npt.NDArray[np.float32] | None, settings: SegmentSettings) -> str:
+def _read_batches(fields: list[_Field], settings: SegmentSettings, scratch: Scratch | None) -> Iterator[_Batch]:
+    """Read the fields that the engine takes at a time."""
+
+    def read(_: _Field, rows: pd.DataFrame, read_file: ReadFile) -> npt.NDArray[np.float32]:
+        return read_field(rows, settings.channels, None, read_file)
+
+    reading = read_fields([(field, field.rows) for field in fields], read, scratch)
+    size = settings.segmentation.batch_size
+    for _ in range(0, len(fields), size):
+        batch = _Batch([], [], [])
+        for field, image in islice(reading, size):
+            try:
+                batch.raws.append(image.result())
+                batch.fields.append(field)
+            except BadFieldError as error:
+                batch.bad.append((field, error.reason))
+        yield batch
+
+
+def _digest(
+    rows: pd.DataFrame,
+    flat: npt.NDArray[np.float32] | None,
+    settings: SegmentSettings,
+    parameters: dict[str, Any],
+) -> str:
     """Everything that a field's group in the store depends on."""
     inputs = rows[["Channel", "Path", "Size", "MtimeNs"]].astype(str).to_numpy().tolist()
     return digest_of(
         {
             "inputs": inputs,
-            # How many fields the engine takes at a time changes no label.
-            "parameters": settings.segmentation.model_dump(mode="json", exclude={"batch_size"}),
+            "parameters": parameters,
             "store": settings.store.model_dump(mode="json"),
             "saturation_level": settings.saturation_level,
             "channels": settings.channels,

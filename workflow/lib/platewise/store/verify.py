@@ -27,6 +27,10 @@ Check = Callable[[Path], "Damage | None"]
 Each = Callable[[Check, Sequence[Path]], Iterable["Damage | None"]]
 
 
+# Stages whose tables are looked after in a way of their own.
+_KINDS = {"segment": "segment", "train": "learned", "segmenter": "learned"}
+
+
 @dataclass(frozen=True)
 class Damage:
     """A manifest or another table that does not hold, and why."""
@@ -66,8 +70,8 @@ def verify_campaign(
     campaign
         The campaign; its paths count from the working directory.
     remove
-        Whether to delete what is damaged, so that the next run makes it again. What an embedding learned is kept,
-        whatever becomes of the record of its training: making that again would train the embedding anew.
+        Whether to delete what is damaged, so that the next run makes it again. What an embedding or a segmenter learned
+        is kept, whatever becomes of the record of its training: making that again would train it anew.
     workers
         Processes.
     before_plate
@@ -96,16 +100,16 @@ def verify_campaign(
 def _verdict(
     name: str, folder: Path, blocks: Mapping[str, Places], jobs: Sequence[Job], remove: bool, each: Each
 ) -> Verdict:
-    tables: dict[str, list[Path]] = {"segment": [], "train": [], "other": []}
+    tables: dict[str, list[Path]] = {"segment": [], "learned": [], "other": []}
     for job in jobs:
-        stage = job.stage.partition(":")[0]
-        tables[stage if stage in tables else "other"] += [path for path in map(Path, job.tables) if path.exists()]
+        kind = _KINDS.get(job.stage.partition(":")[0], "other")
+        tables[kind] += [path for path in map(Path, job.tables) if path.exists()]
     return Verdict(
         name,
         sum(map(len, tables.values())),
         verify_blocks(tables["segment"], folder / "plate.zarr", remove, each),
         verify_tables(tables["other"], remove, each),
-        verify_tables(tables["train"], False, each),
+        verify_tables(tables["learned"], False, each),
         list(find_leftovers(folder, blocks)) if blocks else [],
     )
 

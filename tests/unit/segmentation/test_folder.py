@@ -1,0 +1,203 @@
+"""A folder of images to a folder of labels: what is done is kept, what is bad is named, nothing is mixed."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from stub_networks import cones, disks
+
+from platewise.errors import DataError
+from platewise.segmentation.folder import cells_work, nuclei_work, segment_folder
+from platewise.segmentation.pictures import list_pictures, read_label, write_label
+
+
+class Threshold:
+    """Nuclei are what is brighter than 50, one number a row of connected pixels; counts what it is asked."""
+
+    halvings = 0
+
+    def __init__(self):
+        self.asked = []
+
+    def segment(self, images):
+        from skimage.measure import label
+
+        self.asked.append(len(images))
+        return [label(image[0] > 50, connectivity=1).astype(np.int32) for image in images]
+
+
+class Box:
+    """Cells are the nuclei, grown by one pixel to the right; remembers what it was given."""
+
+    halvings = 0
+
+    def segment(self, images, nuclei, nuclear):
+        self.given = images, nuclei, nuclear
+        return [np.maximum(label, np.roll(label, 1, axis=1)) for label in nuclei]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(4):
+        pixels = np.zeros((20, 30), np.uint8)
+        pixels[5:8, 2 : 2 + 6 * number : 6] = 200
+        Image.fromarray(pixels).save(images / f"i{number}.png")
+    return images
+
+
+def work_on(folder, engine=None, **keys):
+    files = list_pictures(folder)
+    arguments = {"made_with": {"engine": 1}} | keys
+    return list(
+        segment_folder(files, folder.parent / "out", nuclei_work(engine or Threshold(), files, None), **arguments)
+    )
+
+
+def test_each_image_has_a_label_of_its_name(folder):
+    outcomes = work_on(folder)
+    assert [(outcome.name, outcome.count, outcome.error) for outcome in outcomes] == [
+        (f"i{number}", number, "") for number in range(4)
+    ]
+    for outcome in outcomes:
+        assert outcome.label == folder.parent / "out" / f"{outcome.name}.png"
+        assert read_label(outcome.label).max() == outcome.count
+
+
+@pytest.mark.parametrize("group", [1, 3, 4, 9])
+def test_groups_change_nothing_and_are_full(folder, group):
+    engine = Threshold()
+    outcomes = work_on(folder, engine, group=group)
+    assert [outcome.count for outcome in outcomes] == [0, 1, 2, 3]
+    assert engine.asked == [group] * (4 // group) + ([4 % group] if 4 % group else [])
+
+
+@pytest.mark.parametrize("group", [1, 3])
+@pytest.mark.parametrize("bad", ["i0", "i3"])
+def test_bad_image_is_named_and_the_others_go_on(folder, bad, group):
+    (folder / f"{bad}.png").write_bytes(b"broken")
+    outcomes = {outcome.name: outcome for outcome in work_on(folder, group=group)}
+    assert len(outcomes) == 4
+    assert f"{bad}.png: cannot be read" in outcomes[bad].error
+    assert outcomes[bad].label is None
+    assert sum(outcome.label is not None for outcome in outcomes.values()) == 3
+
+
+def test_image_that_is_not_finite_is_named(folder):
+    (folder / "i1.png").unlink()
+    tifffile.imwrite(folder / "i1.tif", np.full((5, 5), np.nan, np.float32))
+    assert "25 pixels are NaN" in work_on(folder)[1].error
+
+
+def test_second_run_keeps_what_is_newer_than_its_image(folder):
+    work_on(folder)
+    os.utime(folder / "i2.png", (time.time() + 5,) * 2)
+    engine = Threshold()
+    outcomes = {outcome.name: outcome for outcome in work_on(folder, engine)}
+    assert engine.asked == [1]
+    assert {name for name, outcome in outcomes.items() if outcome.seconds} == {"i2"}
+    assert outcomes["i3"].count == 3
+
+
+def test_run_that_is_ended_goes_on(folder):
+    files = list_pictures(folder)
+    running = segment_folder(files, folder.parent / "out", nuclei_work(Threshold(), files, None), {"engine": 1})
+    next(running)
+    next(running)
+    running.close()
+    engine = Threshold()
+    assert [outcome.count for outcome in work_on(folder, engine)] == [0, 1, 2, 3]
+    assert len(engine.asked) == 2
+
+
+def test_labels_made_otherwise_are_not_mixed(folder):
+    work_on(folder)
+    with pytest.raises(DataError, match=r"i0\.png: was made with other weights or settings.*--overwrite"):
+        work_on(folder, made_with={"engine": 2})
+    engine = Threshold()
+    work_on(folder, engine, made_with={"engine": 2}, overwrite=True)
+    assert sum(engine.asked) == 4
+
+
+def test_labels_of_somebody_else_are_left_alone(folder):
+    mine = write_label(folder.parent / "out", "i1", np.ones((2, 2), np.int32))
+    with pytest.raises(DataError, match=r"i1\.png: was made with other"):
+        work_on(folder)
+    assert read_label(mine).shape == (2, 2)
+
+
+def test_overwriting_that_is_ended_leaves_nothing_old(folder):
+    work_on(folder)
+    files = list_pictures(folder)
+    work = nuclei_work(Threshold(), files, None)
+    running = segment_folder(files, folder.parent / "out", work, {"engine": 2}, overwrite=True)
+    next(running)
+    running.close()
+    assert [path.name for path in (folder.parent / "out").glob("*.png")] == ["i0.png"]
+
+
+def test_labels_never_go_where_the_images_are(folder):
+    files = list_pictures(folder)
+    with pytest.raises(DataError, match="is the folder of the images"):
+        list(segment_folder(files, folder, nuclei_work(Threshold(), files, None), {}))
+
+
+def test_cells_have_the_numbers_of_their_nuclei(folder, tmp_path):
+    nuclei = disks((20, 30), [(5, 5), (12, 20)], 3) * 7
+    files = list_pictures(folder)
+    given = {name: write_label(tmp_path / "nuclei", name, nuclei) for name in files}
+    engine = Box()
+    (*_, last) = segment_folder(files, tmp_path / "out", cells_work(engine, files, None, given, None), {})
+    assert sorted(set(np.unique(read_label(last.label)))) == [0, 7, 14]
+    assert last.count == 2
+    images, labels, nuclear = engine.given
+    assert images[0].shape == (1, 20, 30)
+    np.testing.assert_array_equal(labels[0], nuclei)
+    np.testing.assert_array_equal(nuclear[0], nuclei > 0)
+
+
+def test_nuclei_are_found_in_images_of_their_channel(folder, tmp_path):
+    shown = tmp_path / "dna"
+    shown.mkdir()
+    for name in list_pictures(folder):
+        tifffile.imwrite(shown / f"{name}.tif", cones(disks((20, 30), [(10, 8), (10, 20)], 4), 4)[0])
+    files, engine = list_pictures(folder), Box()
+    (first, *_) = segment_folder(
+        files, tmp_path / "o", cells_work(engine, files, None, list_pictures(shown), Threshold()), {}
+    )
+    assert engine.given[1][0].max() == 1, "all of it is brighter than 50"
+    assert engine.given[2][0].shape == (20, 30)
+    assert first.label is not None
+
+
+def test_all_channels_of_a_file_show_the_cells(tmp_path):
+    stack = np.random.default_rng(0).random((3, 20, 30)).astype(np.float32)
+    (tmp_path / "images").mkdir()
+    tifffile.imwrite(tmp_path / "images" / "a.tif", stack, photometric="minisblack")
+    files = list_pictures(tmp_path / "images")
+    given = {"a": write_label(tmp_path / "nuclei", "a", disks((20, 30), [(5, 5)], 3))}
+    for channel, expected in ((None, stack), (1, stack[1:2])):
+        engine = Box()
+        work = cells_work(engine, files, channel, given, None)
+        list(segment_folder(files, tmp_path / f"out{channel}", work, {}))
+        np.testing.assert_array_equal(engine.given[0][0], expected)
+
+
+def test_nuclei_that_do_not_fit_are_named(folder, tmp_path):
+    files = list_pictures(folder)
+    camera = np.random.default_rng(0).integers(100, 4000, (20, 30)).astype(np.int32)
+    given = {
+        "i0": write_label(tmp_path / "nuclei", "i0", np.ones((20, 31), np.int32)),
+        "i1": write_label(tmp_path / "nuclei", "i1", camera),
+        "i2": write_label(tmp_path / "nuclei", "i2", disks((20, 30), [(5, 5)], 3)),
+    }
+    outcomes = list(segment_folder(files, tmp_path / "out", cells_work(Box(), files, None, given, None), {}))
+    errors = [outcome.error for outcome in outcomes]
+    assert "20 x 31 pixels; its image" in errors[0]
+    assert "looks like an image, not like labels" in errors[1]
+    assert errors[2] == ""
+    assert "has no nuclei of its name" in errors[3]

@@ -1,0 +1,237 @@
+"""A folder of images to a folder of labels, image by image: what is done is kept, what is bad is named."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from platewise.ahead import run_ahead
+from platewise.errors import DataError, PlatewiseError
+from platewise.files import whole_file
+from platewise.segmentation.engine import CellsEngine, Image, Label, NucleiEngine
+from platewise.segmentation.images import check_image
+from platewise.segmentation.pictures import label_path, read_label, read_picture, read_planes, write_label
+
+Loaded = TypeVar("Loaded")
+
+# What the labels in a folder were made with, so that a second run does not mix them with others.
+RECORD = "platewise-segment.json"
+# Labels are flat: a camera's image changes from nearly every pixel to the next.
+_FLAT = 0.5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one image: the label's path and its number of objects, or why there is none.
+
+    ``seconds`` is 0 for labels that were there already.
+    """
+
+    name: str
+    label: Path | None
+    count: int
+    seconds: float
+    error: str = ""
+
+    def words(self, things: str) -> str:
+        """Say it in a line; ``things`` are the objects."""
+        if self.label is None:
+            return self.error
+        return f"{self.count} {things}, {f'{self.seconds:.1f} s' if self.seconds else 'there already'}"
+
+
+@dataclass(frozen=True)
+class Work(Generic[Loaded]):
+    """How an image is read, and how several that were read are segmented."""
+
+    read: Callable[[str], Loaded]
+    segment: Callable[[list[Loaded]], list[Label]]
+
+
+def nuclei_work(engine: NucleiEngine, images: Mapping[str, Path], channel: int | None) -> Work[Image]:
+    """Find nuclei in images.
+
+    Parameters
+    ----------
+    engine
+        Finds them.
+    images
+        Files by name.
+    channel
+        Which channel of a file shows them; None where it holds one grey or colour image.
+    """
+
+    def read(name: str) -> Image:
+        return check_image(read_picture(images[name], channel), str(images[name]))
+
+    return Work(read, engine.segment)
+
+
+def cells_work(
+    engine: CellsEngine,
+    images: Mapping[str, Path],
+    channel: int | None,
+    nuclei: Mapping[str, Path],
+    finder: NucleiEngine | None,
+) -> Work[tuple[Image, Image]]:
+    """Find the cells of given nuclei.
+
+    Parameters
+    ----------
+    engine
+        Finds them.
+    images
+        Files of the cell channels by name; all channels of a file together.
+    channel
+        Only this one; None takes all.
+    nuclei
+        Files of nuclei by name: label images, or with ``finder`` images of the nuclear channel.
+    finder
+        Finds nuclei in images of the nuclear channel; None where their labels are given.
+    """
+
+    def read(name: str) -> tuple[Image, Image]:
+        if name not in nuclei:
+            raise DataError(f"{images[name]}: has no nuclei of its name. Hint: --nuclei needs a file for every image.")
+        cells = _finite(
+            read_planes(images[name]) if channel is None else read_picture(images[name], channel), images[name]
+        )
+        if finder is None:
+            shown = read_label(nuclei[name])
+            _refuse_image(shown, nuclei[name])
+        else:
+            shown = _finite(read_picture(nuclei[name]), nuclei[name]).mean(axis=0)
+        if shown.shape != cells.shape[1:]:
+            raise DataError(
+                f"{nuclei[name]}: {shown.shape[0]} x {shown.shape[1]} pixels; its image {images[name]} has "
+                f"{cells.shape[1]} x {cells.shape[2]}. Hint: the two must show the same field at one size."
+            )
+        return cells, shown
+
+    def segment(several: list[tuple[Image, Image]]) -> list[Label]:
+        cells, shown = (list(part) for part in zip(*several, strict=True))
+        labels = shown if finder is None else finder.segment([image[None] for image in shown])
+        # Without an image of the nuclei, their shapes stand for it.
+        nuclear = [(label > 0).astype(np.float32) for label in labels] if finder is None else shown
+        return engine.segment(cells, labels, nuclear)
+
+    return Work(read, segment)
+
+
+def segment_folder(
+    images: Mapping[str, Path],
+    out: Path,
+    work: Work[Any],
+    made_with: dict[str, Any],
+    overwrite: bool = False,
+    group: int = 1,
+) -> Iterator[Outcome]:
+    """Segment images and write a label image for each; an image that cannot be used is named, and the others go on.
+
+    A label that is newer than its image is kept, so that a run that was ended goes on where it was.
+
+    Parameters
+    ----------
+    images
+        Files by name, in the order of the work.
+    out
+        Folder of the labels.
+    work
+        How to read and segment.
+    made_with
+        JSON-able facts that all labels of the folder must share.
+    overwrite
+        Remove the labels of these images that are there first.
+    group
+        Images that are segmented at a time.
+
+    Yields
+    ------
+    outcome
+        Of each image: those whose labels are there already first, then the others in order.
+
+    Raises
+    ------
+    DataError
+        Before any work: if ``out`` is the folder of the images, or holds labels that were made otherwise.
+    """
+    _check_out(images, out, made_with, overwrite)
+    done = _done(images, out)
+    for name, label in done.items():
+        yield Outcome(name, label, int(read_label(label).max(initial=0)), 0.0)
+    pending = [name for name in images if name not in done]
+    loaded: list[tuple[str, Any]] = []
+    for name, reading in run_ahead(work.read, pending, depth=group):
+        try:
+            loaded.append((name, reading.result()))
+        except PlatewiseError as error:
+            yield Outcome(name, None, 0, 0.0, str(error))
+        if len(loaded) == group or (loaded and name == pending[-1]):
+            yield from _segment(loaded, out, work)
+            loaded.clear()
+
+
+def _segment(loaded: list[tuple[str, Any]], out: Path, work: Work[Any]) -> Iterator[Outcome]:
+    begin = time.perf_counter()
+    labels = work.segment([image for _, image in loaded])
+    seconds = (time.perf_counter() - begin) / len(loaded)
+    for (name, _), label in zip(loaded, labels, strict=True):
+        yield Outcome(name, write_label(out, name, label), int(np.unique(label[label > 0]).size), seconds)
+
+
+def _check_out(images: Mapping[str, Path], out: Path, made_with: dict[str, Any], overwrite: bool) -> None:
+    if any(path.parent.resolve() == out.resolve() for path in images.values()):
+        raise DataError(f"{out}: is the folder of the images. Hint: give the labels a folder of their own.")
+    record = out / RECORD
+    there = [label for name in images if (label := label_path(out, name)) is not None]
+    if overwrite:
+        # Now, not one by one: a run that is ended half-way must not take the rest for its own.
+        for label in there:
+            label.unlink()
+    elif there and _read_record(record) != made_with:
+        raise DataError(
+            f"{there[0]}: was made with other weights or settings, or by something else. Hint: name another folder, or "
+            "make all labels anew with --overwrite."
+        )
+    with whole_file(record) as temporary:
+        temporary.write_text(json.dumps(made_with, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _done(images: Mapping[str, Path], out: Path) -> dict[str, Path]:
+    labels = {name: label_path(out, name) for name in images}
+    return {
+        name: label
+        for name, label in labels.items()
+        if label is not None and label.stat().st_mtime_ns >= images[name].stat().st_mtime_ns
+    }
+
+
+def _finite(planes: npt.NDArray[np.generic], path: Path) -> Image:
+    image = np.ascontiguousarray(planes, dtype=np.float32)
+    if not np.isfinite(image).all():
+        bad = int((~np.isfinite(image)).sum())
+        raise DataError(f"{path}: {bad} pixels are NaN or infinite. Hint: write the image anew from its source.")
+    return image
+
+
+def _refuse_image(label: Label, path: Path) -> None:
+    """Refuse an image of nuclei that was taken for labels: every grey level would be a nucleus."""
+    inside = (label[:, 1:] > 0) & (label[:, :-1] > 0)
+    if inside.any() and (label[:, 1:] != label[:, :-1])[inside].mean() > _FLAT:
+        raise DataError(
+            f"{path}: looks like an image, not like labels: neighbouring pixels differ. Hint: --nuclei-are images."
+        )

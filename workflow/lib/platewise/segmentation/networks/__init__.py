@@ -1,0 +1,1 @@
+"""Networks that see every pixel: encoders, decoders, and what their outputs mean."""

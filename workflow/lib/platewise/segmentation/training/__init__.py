@@ -1,0 +1,1 @@
+"""Training of segmenters: pairs of images and labels in memory, augmentation, and one visible loop."""

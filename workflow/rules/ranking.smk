@@ -1,0 +1,48 @@
+# Active learning: what is most worth annotating.
+# Needs: manifests, labels, images. Makes: fields in the order in which their annotation would teach most.
+
+
+def of_all_blocks(folder):
+    """A file of every block of every plate, in the order of the plates."""
+    return [
+        f"<results>/plates/{name}/{folder}/{block}.parquet"
+        for name, plate in CAMPAIGN.plates.items()
+        for block in plate.blocks
+    ]
+
+
+def get_ranking_size(wildcards):
+    """How large a look at some fields of all plates is."""
+    return size_of_ranking(CAMPAIGN)
+
+
+rule rank_annotations:
+    """Order fields, and the nuclei in them, by how much an annotation of them would teach."""
+    input:
+        manifests=of_all_blocks("fields"),
+        inventories=of_all_blocks("inventory"),
+        illumination=expand("<results>/plates/{plate}/illumination.zarr", plate=PLATES),
+        segmenters=list(OWN_SEGMENTERS.values()),
+    output:
+        ranking="<campaign>/annotations/ranking.parquet",
+        objects="<campaign>/annotations/objects.parquet",
+    log:
+        "<logs>/rank_annotations.log",
+    benchmark:
+        "<benchmarks>/rank_annotations.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=asked_memory("rank_annotations", get_ranking_size),
+        runtime=asked_runtime("rank_annotations", get_ranking_size),
+        gpu=1,
+    params:
+        plates=PLATES,
+        channels=lookup("images/channels", within=config),
+        segmentation=SEGMENTATION,
+        ranking=lookup("ranking", within=config),
+        seed=lookup("seed", within=config),
+        algorithm=ALGORITHMS["segment"],
+    script:
+        "../scripts/rank_annotations.py"
