@@ -213,7 +213,7 @@ def test_how_jobs_are_run_changes_nothing(finished):
 
 
 def test_a_new_version_in_a_new_clone_changes_nothing(finished, tmp_path):
-    for name in ("workflow", "envs", "profiles"):
+    for name in ("workflow", "envs", "profiles", "models"):
         # New time stamps on every script.
         shutil.copytree(ROOT / name, tmp_path / name, copy_function=shutil.copy)
     shutil.copy(ROOT / "Snakefile", tmp_path)

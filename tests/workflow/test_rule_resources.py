@@ -35,6 +35,7 @@ def image_campaign(folder):
         "plate_format": 6,
         "metadata": {"key": "compound", "negcon": ["DMSO"]},
         "images": {"channels": CHANNELS},
+        "segmentation": {"nuclei": {"engine": "classical"}},
         "blocks": {"wells_per_block": 3},
         "embeddings": {"deep": {"kind": "weak", "train_plates": ["P1"]}},
     }

@@ -70,7 +70,8 @@ def test_trainings_count_steps_of_the_default_network(campaign):
     assert size_of_segmenter(campaign, "flow") == Size(megapixels=20, networks=1, batch=BATCH, steps=1000)
     # Twice as wide and twice as large: sixteen times the work.
     wide = size_of_segmenter(campaign, "wide")
-    assert (wide.megapixels, wide.steps) == (5, 1600)
+    # Eight times as much is held: the width counts once.
+    assert (wide.megapixels, wide.steps, wide.batch) == (5, 1600, 8 * BATCH)
 
 
 def test_a_search_counts_trials_on_images(campaign):

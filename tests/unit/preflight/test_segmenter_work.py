@@ -118,6 +118,12 @@ def results(tmp_path):
         table(made / f"segmentation/{name}/0.parquet", {"Megapixels": [1.0]}, {"contender": {"": engine}})
         (made / f"segmentation/{name}/0.zip").write_bytes(b"x" * 100)
     table(made / "segmentation/scores.parquet", {"Image": ["a", "b"] * 2}, {})
+    # Five fields of two megapixels, segmented and then looked at seven times by an engine with four views.
+    rows = {"Metadata_Well": ["A01"] * 5, "Metadata_Site": [1, 2, 3, 4, 5], "Channel": ["DNA"] * 5}
+    table(folder / "plates/P1/inventory/A01.parquet", rows | {"Height": [1000] * 5, "Width": [2000] * 5}, {})
+    engines = {"nuclei": {"engine": "flow", "flips": 4}, "cells": {"engine": "seeded"}}
+    table(folder / "plates/P1/fields/A01.parquet", {"CellsCount": [1] * 5}, {"parameters": engines})
+    table(made / "annotations/ranking.parquet", {"Rank": [1, 2, 3, 4, 5]}, {})
     for job in ("train_segmenter/net/0", "predict_held_out/two/0", "predict_held_out/classical/0"):
         path = folder / "benchmarks" / f"{job}.tsv"
         path.parent.mkdir(parents=True)
@@ -134,8 +140,9 @@ def test_finished_work(results):
         "predict_held_out/two/0": Work(annotated=1, looked=4),
         "predict_held_out/classical/0": Work(annotated=1, looked=1),
         "evaluate_segmentation": Work(scored=4),
+        "rank_annotations": Work(looked=5 * 2 * 4 * 7),
     }
-    assert work.networks == {"two"}
+    assert work.networks == {"two", SEGMENTATION}
 
 
 def test_finished_jobs_know_their_work_and_what_they_left(results):

@@ -30,8 +30,8 @@ _CUDA_MB = 2500
 _MEMORY_STEP_MB, _TIME_STEP_MIN, _LEAST_MIN = 100, 10, 30
 # A network looks at a field of that size for so long, on one core.
 _FIELD_S = 35
-# Annotated images in memory, a megapixel, and a step of a training, each piece of an image.
-_PAIRS_MB, _STEP_MB = 30, 150
+# Annotated images in memory, a megapixel (1.5 GB for DSB 2018), and a step of a training, a piece of the default size.
+_PAIRS_MB, _STEP_MB = 8, 120
 # Nodes and shared file systems may be slower by as much than where the seconds below were measured.
 _TIME_HEADROOM = 4
 
@@ -42,9 +42,10 @@ class Size:
 
     ``fields`` are those of its block or plate, ``block_fields`` those of the largest block whose cells it holds;
     ``features`` belong to its cells or profiles; ``wells`` are the campaign's and ``treatments`` what they were given.
-    ``batch`` is how many fields are segmented at a time, ``crops_mb`` the size of all crops that are held, ``steps``
-    the work of a training, in steps of the default network, and ``shuffles`` how often labels are shuffled. Of
-    annotated images, ``megapixels`` are all that a job reads; ``networks`` see an image one after the other.
+    ``batch`` is how many fields are segmented, or pieces of images trained on, at a time, ``crops_mb`` the size of all
+    crops that are held, ``steps`` the work of a training, in steps of the default network, and ``shuffles`` how often
+    labels are shuffled. Of annotated images, ``megapixels`` are all that a job reads; ``networks`` see an image one
+    after the other.
     """
 
     channels: int = 0
@@ -120,7 +121,7 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     "train_segmenter": lambda size: _TORCH_MB + _CUDA_MB + _PAIRS_MB * size.megapixels + _STEP_MB * size.batch,
     "tune_classical": lambda size: _LIBRARIES_MB + 30 * size.megapixels,
     # One image at a time; a whole field at the most.
-    "predict_held_out": lambda size: _LIBRARIES_MB + 1000 + (_TORCH_MB + 1000 if size.networks else 0),
+    "predict_held_out": lambda size: _LIBRARIES_MB + 500 + (_TORCH_MB + 1000 if size.networks else 0),
     "evaluate_segmentation": lambda size: _LIBRARIES_MB + 500 + 0.05 * size.wells,
     # Raw and corrected images of a batch and of the next field; the filters work on one field.
     "segment_block": lambda size: _LIBRARIES_MB + (2 * size.batch + 13) * size.field_mb + _network_mb(size),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from platewise.config.campaign import CLASSICAL
 from platewise.config.embedding import WeakEmbedding
 from platewise.config.segmentation import CellsConfig, EnsembleNuclei, SegmentationConfig
@@ -92,8 +94,14 @@ def size_of_segmenter(campaign: Campaign, name: str) -> Size:
         seen = kinds * segmenter.images_per_class
         return Size(megapixels=_MEGAPIXELS * seen, steps=segmenter.trials * seen)
     pixels = segmenter.batch * segmenter.crop**2 / (_TRAINED["batch"] * _TRAINED["crop"] ** 2)
-    step = pixels * (segmenter.width / _TRAINED["width"]) ** 2
-    return Size(megapixels=_MEGAPIXELS * len(used), networks=1, batch=segmenter.batch, steps=segmenter.steps * step)
+    width = segmenter.width / _TRAINED["width"]
+    return Size(
+        megapixels=_MEGAPIXELS * len(used),
+        networks=1,
+        # In pieces of the default size and width: what is held grows with the width, the work with its square.
+        batch=math.ceil(_TRAINED["batch"] * pixels * width),
+        steps=segmenter.steps * pixels * width**2,
+    )
 
 
 def size_of_contender(campaign: Campaign, contender: str) -> Size:

@@ -106,14 +106,24 @@ def finished_networks(results: Path) -> frozenset[str]:
         engines = read_provenance(path)["contender"].values()
         if any(engine["engine"] not in _CLASSICAL for engine in engines):
             found.add(path.parent.name)
+    own = {engine["engine"] for engine in _own_engines(results).values()}
+    return frozenset(found if own <= _CLASSICAL else found | {SEGMENTATION})
+
+
+def _own_engines(results: Path) -> dict[str, dict[str, Any]]:
+    """Return the engines of the campaign's own fields, as its manifests have them; none where there are no plates."""
+    from platewise.tables import read_provenance
+
     manifest = next(results.glob("plates/*/fields/*.parquet"), None)
     parameters = {} if manifest is None else read_provenance(manifest).get("parameters", {})
-    engines = [parameters[key]["engine"] for key in ("nuclei", "cells") if key in parameters]
-    return frozenset(found | ({SEGMENTATION} if not set(engines) <= _CLASSICAL else set()))
+    return {key: parameters[key] for key in ("nuclei", "cells") if key in parameters}
 
 
-def finished_segmenter_work(results: Path) -> dict[str, Work]:
-    """Return the work that the jobs on annotated images of a finished campaign were, from what they left."""
+def finished_segmenter_work(results: Path, field_area: float = 0.0) -> dict[str, Work]:
+    """Return the work that the jobs on annotated images of a finished campaign were, from what they left.
+
+    ``field_area`` are the megapixels of a field, for the ranking; that of a committee is counted as one engine's.
+    """
     from platewise.tables import read_provenance, read_table
 
     folder, found = results / "campaign", {}
@@ -138,6 +148,10 @@ def finished_segmenter_work(results: Path) -> dict[str, Work]:
     scores = folder / "segmentation" / "scores.parquet"
     if scores.is_file():
         found["evaluate_segmentation"] = Work(scored=len(read_table(scores, ["Image"])))
+    ranking = folder / "annotations" / "ranking.parquet"
+    if ranking.is_file():
+        looks = _looks_of(_own_engines(results).get("nuclei", {}))
+        found["rank_annotations"] = Work(looked=len(read_table(ranking, [])) * field_area * looks * _VIEWS)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from platewise.plan.campaign import Campaign
@@ -182,7 +182,9 @@ def finished_work(results: Path) -> Workload:
         model = json.loads(path.read_text())
         size = int(model["architecture"]["size"])
         embeddings[path.parent.name] = Work(training=_training(model["config"], size, channels))
-    return Workload(blocks, plates, embeddings, finished_segmenter_work(results), finished_networks(results))
+    known = Workload(blocks, plates, embeddings, networks=finished_networks(results))
+    area = known.total.area / known.total.fields if known.total.fields else 0.0
+    return replace(known, segmenters=finished_segmenter_work(results, area))
 
 
 def _inner_share(image: Imaged | None, size: int) -> float:
