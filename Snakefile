@@ -14,6 +14,7 @@ if not workflow.configfiles:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/common_segmenters.smk"
 
 
 if CAMPAIGN.config.container:

@@ -2,20 +2,6 @@
 # Needs: manifests, labels, images. Makes: fields in the order in which their annotation would teach most.
 
 
-def of_all_blocks(folder):
-    """A file of every block of every plate, in the order of the plates."""
-    return [
-        f"<results>/plates/{name}/{folder}/{block}.parquet"
-        for name, plate in CAMPAIGN.plates.items()
-        for block in plate.blocks
-    ]
-
-
-def get_ranking_size(wildcards):
-    """How large a look at some fields of all plates is."""
-    return size_of_ranking(CAMPAIGN)
-
-
 rule rank_annotations:
     """Order fields, and the nuclei in them, by how much an annotation of them would teach."""
     input:
