@@ -35,11 +35,12 @@ def test_cells_reach_to_their_edge_and_not_beyond(field):
     assert score(cells, grow_cells(body, nuclei, CONFIG))["f1@0.9"] == 1
 
 
-def test_cells_that_touch_are_parted_between_their_nuclei():
+@pytest.mark.parametrize("method", ["watershed", "propagation"])
+def test_cells_that_touch_are_parted_between_their_nuclei(method):
     nuclei, rng = disks([(60, 60), (60, 100)], 12, (120, 160)), np.random.default_rng(0)
     mask = disks([(60, 60), (60, 100)], 30, (120, 160)) > 0
     body = (300 + 1000 * mask + rng.normal(0, 10, mask.shape)).astype(np.float32)
-    cells = grow_cells(body[None], nuclei, CONFIG)
+    cells = grow_cells(body[None], nuclei, SeededCells(method=method))
     left, right = (np.flatnonzero((cells == number).any(axis=0)) for number in (1, 2))
     assert left.min() == pytest.approx(30, abs=2)
     assert right.max() == pytest.approx(130, abs=2)

@@ -237,6 +237,18 @@ class SeededCells(Section):
     threshold_scale: float = Field(
         1.0, gt=0, description="Factor on the automatic threshold of cells. Above 1: smaller cells."
     )
+    method: Literal["watershed", "propagation"] = Field(
+        "watershed",
+        description="How cells that meet are parted, as CellProfiler calls it: along the valleys of brightness "
+        "(`watershed`), or where the paths on which brightness changes least cost as much from both nuclei "
+        "(`propagation`).",
+    )
+    regularization: float = Field(
+        0.05,
+        gt=0,
+        description="`propagation` only: what a step costs beside the change of brightness on it (0 to 1). Large: "
+        "borders half way between nuclei.",
+    )
 
 
 class FlowCells(Section):

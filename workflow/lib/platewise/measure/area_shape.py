@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platewise.config.measure import AreaShapeGroup
+from platewise.jit import kernel
 from platewise.measure.distance import distance_to_edge
 from platewise.measure.hull import center_hulls, convex_areas, enclosing_circles, feret_diameters
-from platewise.measure.jit import kernel
 from platewise.measure.objects import Compartment, Objects
 from platewise.measure.zernike import zernike_magnitudes, zernike_orders
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platewise.config.measure import CorrelationGroup
-from platewise.measure.jit import kernel
+from platewise.jit import kernel
 from platewise.measure.objects import Compartment
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from platewise.measure.jit import kernel
+from platewise.jit import kernel
 from platewise.measure.objects import Objects
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platewise.config.measure import IntensityGroup
-from platewise.measure.jit import kernel
+from platewise.jit import kernel
 from platewise.measure.objects import Compartment
 from platewise.measure.outline import inner_boundary
 

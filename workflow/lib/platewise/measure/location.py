@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platewise.config.measure import LocationGroup
-from platewise.measure.jit import kernel
+from platewise.jit import kernel
 from platewise.measure.objects import Compartment
 
 

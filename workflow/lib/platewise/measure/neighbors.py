@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platewise.config.measure import NeighborsGroup
-from platewise.measure.jit import kernel
+from platewise.jit import kernel
 from platewise.measure.objects import Compartment, Objects
 from platewise.measure.outline import outline
 

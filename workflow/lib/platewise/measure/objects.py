@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platewise.errors import DataError
-from platewise.measure.jit import kernel
+from platewise.jit import kernel
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from platewise.measure.jit import kernel
+from platewise.jit import kernel
 from platewise.measure.objects import Objects
 
 

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platewise.config.measure import RadialDistributionGroup
+from platewise.jit import kernel
 from platewise.measure.distance import distance_to_edge
-from platewise.measure.jit import kernel
 from platewise.measure.objects import Compartment, Objects
 
 

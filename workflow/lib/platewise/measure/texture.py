@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platewise.config.measure import FullRange, TextureGroup
+from platewise.jit import kernel
 from platewise.measure.grey_levels import grey_levels
-from platewise.measure.jit import kernel
 from platewise.measure.objects import Compartment, Objects
 
 FEATURES = (

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from platewise.measure.jit import kernel
+from platewise.jit import kernel
 
 
 def number_pieces(label: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int32], int]:

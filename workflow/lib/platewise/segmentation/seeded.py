@@ -14,6 +14,7 @@ from skimage.segmentation import watershed
 from platewise.config.segmentation import SeededCells
 from platewise.segmentation.diameter import object_diameter
 from platewise.segmentation.pairing import piece_with
+from platewise.segmentation.propagation import propagate
 
 Image = npt.NDArray[np.float32]
 Label = npt.NDArray[np.int32]
@@ -55,7 +56,7 @@ def grow_cells(channels: Image, nuclei: Label, config: SeededCells) -> Label:
     nuclei
         (y, x) label image.
     config
-        How far cells reach.
+        How far cells reach, and how those that meet are parted.
 
     Returns
     -------
@@ -73,8 +74,10 @@ def grow_cells(channels: Image, nuclei: Label, config: SeededCells) -> Label:
     mask = relief > config.threshold_scale * threshold_li(relief[distance < _NEAR])
     # Small holes are vacuoles; large ones are bare ground between cells.
     mask = remove_small_holes(mask, max_size=round(math.pi * (diameter / 4) ** 2)) | (nuclei > 0)
-    landscape = _DISTANCE_WEIGHT * distance - relief
-    cells = watershed(landscape, markers=nuclei, mask=mask)
+    if config.method == "propagation":
+        cells = propagate(relief / relief.max(), nuclei, mask, config.regularization)
+    else:
+        cells = watershed(_DISTANCE_WEIGHT * distance - relief, markers=nuclei, mask=mask)
     return _smooth_cells(cells, nuclei, diameter)
 
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from platewise.jit import kernel
 from platewise.measure.distance import distance_to_edge
-from platewise.measure.jit import kernel
 from platewise.measure.objects import Objects, list_objects
 from platewise.segmentation.pieces import number_pieces
 

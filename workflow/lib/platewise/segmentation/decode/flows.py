@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage as ndi
 
-from platewise.measure.jit import kernel
+from platewise.jit import kernel
 from platewise.segmentation.decode.basins import find_basins
 from platewise.segmentation.decode.tidy import keep, tidy
 from platewise.segmentation.targets import centre_flow

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage as ndi
 
-from platewise.measure.jit import kernel
+from platewise.jit import kernel
 
 Label = npt.NDArray[np.int32]
 Map = npt.NDArray[np.float32]

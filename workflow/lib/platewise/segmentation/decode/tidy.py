@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from platewise.measure.jit import kernel
+from platewise.jit import kernel
 from platewise.segmentation.pieces import number_pieces
 
 Label = npt.NDArray[np.int32]

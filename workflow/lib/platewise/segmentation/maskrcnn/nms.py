@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from platewise.measure.jit import kernel
+from platewise.jit import kernel
 from platewise.segmentation.maskrcnn.operators import torchvision_operators
 
 # Buckets in each direction at most: boxes much smaller than the image must not need much memory.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from platewise.measure.jit import kernel
+from platewise.jit import kernel
 
 # A nucleus of which better ones leave less than this share is one of those, found again.
 _LEAST_SHARE = 0.5
