@@ -79,7 +79,7 @@ def test_targets_said_back_are_the_truth(kind):
     label = np.zeros((32, 32), np.int32)
     label[4:12, 4:12], label[16:30, 10:28] = 1, 2
     made = network(kind)
-    target = made.targets(label)
+    target = made.targets(label, 20.0)
     # What a network would have to put out to say just this.
     if kind == "unet":
         raw = np.where(np.arange(3)[:, None, None] == target[0], 20.0, -20.0)

@@ -9,24 +9,23 @@ import torch
 from platewise.segmentation.scale import REFERENCE, ScaleNetwork, estimate_diameter, weighted_median
 
 
-def test_targets_tell_the_share_of_foreground_and_the_typical_diameter():
+def test_targets_tell_the_share_of_foreground_and_the_size_of_the_images_objects():
     label = np.zeros((64, 72), np.int32)
     label[16:24, 16:24] = 1
     label[32:40, 32:48] = 2
-    label[0:40, 60:] = 3  # cut by the border: not asked for its size
-    foreground, size = ScaleNetwork(width=4).targets(label)
+    label[0:40, 60:] = 3
+    foreground, size = ScaleNetwork(width=4).targets(label, 4 * REFERENCE)
     assert foreground.shape == (8, 9)
     assert foreground[2, 2] == 1
     assert foreground[4, 4] == 1
     assert foreground[0, 7] == 0.5
     assert foreground.sum() == pytest.approx((64 + 128 + 40 * 12) / 64)
-    typical = (2 * math.sqrt(64 / math.pi) + 2 * math.sqrt(128 / math.pi)) / 2
-    assert np.all(size == np.float32(math.log2(typical / REFERENCE)))
+    assert np.all(size == 2)
 
 
 def test_an_image_without_objects_has_no_size_and_costs_none():
     network = ScaleNetwork(width=4)
-    target = network.targets(np.zeros((64, 64), np.int32))
+    target = network.targets(np.zeros((64, 64), np.int32), math.nan)
     assert not target.any()
     _, parts = network.loss(torch.zeros(1, 3, 64, 64), [target], np.random.default_rng(0))
     assert float(parts["size"]) == 0

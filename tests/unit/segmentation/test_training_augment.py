@@ -26,27 +26,42 @@ def overlap(image, label):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_bends_and_turns_move_image_and_truth_alike(seed):
-    image, label = draw_crop(
-        field(), 96, 20.0, 1.6, CALM.model_copy(update={"elastic": 0.3}), np.random.default_rng(seed)
-    )
-    assert image.shape == (1, 96, 96)
-    assert label.shape == (96, 96)
-    assert label.any()
-    assert overlap(image, label) > 0.9
+    crop = draw_crop(field(), 96, 20.0, 1.6, CALM.model_copy(update={"elastic": 0.3}), np.random.default_rng(seed))
+    assert crop.image.shape == (1, 96, 96)
+    assert crop.label.shape == (96, 96)
+    assert crop.label.any()
+    assert overlap(crop.image, crop.label) > 0.9
 
 
 @pytest.mark.parametrize("diameter", [6.0, 20.0, 40.0])
 def test_objects_have_the_size_that_was_asked_for(diameter):
     sizes = [
-        object_diameter(draw_crop(field(), 200, diameter, 1.0, CALM, np.random.default_rng(seed))[1])
+        object_diameter(draw_crop(field(), 200, diameter, 1.0, CALM, np.random.default_rng(seed)).label)
         for seed in range(5)
     ]
     assert np.median(sizes) == pytest.approx(diameter, rel=0.15)
 
 
+def test_a_crop_knows_the_size_of_its_images_objects_though_it_cuts_them():
+    label = np.zeros((200, 200), np.int32)
+    label[50:150, 50:150] = 1
+    halves = [((label > 0).astype(np.float16)[None], label)]
+    halves.append((halves[0][0][:, ::2, ::2], label[::2, ::2]))
+    for levels in (1, 2):
+        pair = Pair("f", "g", "k", tuple(halves[:levels]), object_diameter(label))
+        for seed in range(5):
+            crop = draw_crop(pair, 32, 50.0, 1.0, CALM, np.random.default_rng(seed))
+            assert crop.diameter == pytest.approx(50.0)
+            assert object_diameter(crop.label) < 40
+    small = draw_crop(pair, 32, 50.0, 3.0, CALM, np.random.default_rng(1)).diameter
+    assert 50 / 3 <= small <= 150
+    assert small != pytest.approx(50.0)
+
+
 def test_the_spread_is_what_it_says():
     sizes = [
-        object_diameter(draw_crop(field(), 160, 20.0, 2.0, CALM, np.random.default_rng(seed))[1]) for seed in range(40)
+        object_diameter(draw_crop(field(), 160, 20.0, 2.0, CALM, np.random.default_rng(seed)).label)
+        for seed in range(40)
     ]
     assert 9 < min(sizes) < 13
     assert 30 < max(sizes) < 44
@@ -56,22 +71,22 @@ def test_the_same_seed_gives_the_same_crop():
     first, second = (
         draw_crop(field(), 64, 20.0, 1.6, SegmenterAugmentConfig(), np.random.default_rng(3)) for _ in range(2)
     )
-    assert np.array_equal(first[0], second[0])
-    assert np.array_equal(first[1], second[1])
+    assert np.array_equal(first.image, second.image)
+    assert np.array_equal(first.label, second.label)
 
 
 def test_most_crops_of_a_sparse_image_show_its_object():
     label = np.zeros((800, 800), np.int32)
     label[700:720, 700:720] = 1
     pair = Pair("f", "g", "k", (((label > 0).astype(np.float16)[None], label),), object_diameter(label))
-    shown = [draw_crop(pair, 64, 20.0, 1.0, CALM, np.random.default_rng(seed))[1].any() for seed in range(50)]
+    shown = [draw_crop(pair, 64, 20.0, 1.0, CALM, np.random.default_rng(seed)).label.any() for seed in range(50)]
     assert np.mean(shown) > 0.6
 
 
 def test_what_lies_beyond_the_image_is_empty():
-    image, label = draw_crop(field(40), 200, 20.0, 1.0, CALM, np.random.default_rng(0))
-    assert label[:20].max() == 0
-    assert np.abs(image[:, :20]).max() == 0
+    crop = draw_crop(field(40), 200, 20.0, 1.0, CALM, np.random.default_rng(0))
+    assert crop.label[:20].max() == 0
+    assert np.abs(crop.image[:, :20]).max() == 0
 
 
 def test_nothing_is_relit_that_should_not_be():

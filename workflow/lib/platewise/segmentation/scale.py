@@ -59,11 +59,20 @@ class ScaleNetwork(nn.Module):
             x = merge(double(x) + skip)
         return self.head(x)
 
-    def targets(self, label: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-        """Return (2, y / 8, x / 8): share of foreground, and the typical size of the objects of the whole crop."""
+    def targets(self, label: npt.NDArray[np.int32], diameter: float) -> npt.NDArray[np.float32]:
+        """Return (2, y / 8, x / 8): share of foreground, and what to say of the size.
+
+        Parameters
+        ----------
+        label
+            (y, x) label image of a crop.
+        diameter
+            Typical diameter of the objects in the whole image, in pixels of the crop: in a crop that is little larger
+            than an object, all that one sees is cut. NaN if there are none.
+        """
         height, width = (side // 8 * 8 for side in label.shape)
         inside = (label[:height, :width] > 0).reshape(height // 8, 8, width // 8, 8).mean(axis=(1, 3))
-        size = np.full(inside.shape, np.log2(_typical_diameter(label) / REFERENCE))
+        size = np.full(inside.shape, np.log2(diameter / REFERENCE))
         return np.stack([inside, np.nan_to_num(size)]).astype(np.float32)
 
     def loss(
@@ -133,13 +142,3 @@ def weighted_median(values: npt.NDArray[np.float32], weights: npt.NDArray[np.flo
     order = np.argsort(values, kind="stable")
     total = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(total, total[-1] / 2)])
-
-
-def _typical_diameter(label: npt.NDArray[np.int32]) -> float:
-    """Return the median diameter of the objects that the border does not cut, of all if it cuts all; NaN for none."""
-    areas = np.bincount(label.ravel())
-    areas[0] = 0
-    whole = areas.copy()
-    whole[np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]])] = 0
-    chosen = whole[whole > 0] if (whole > 0).any() else areas[areas > 0]
-    return float(np.median(2 * np.sqrt(chosen / np.pi))) if chosen.size else math.nan

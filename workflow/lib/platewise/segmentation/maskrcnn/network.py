@@ -95,8 +95,8 @@ class MaskRcnn(nn.Module):
         """Return the masks (n, 28, 28) in boxes, logits, from the boxes' `pool`ed features (n, c, 14, 14)."""
         return self.mask_head(pooled).float()
 
-    def targets(self, label: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        """Return what `loss` needs of a (y, x) label image: the label image itself."""
+    def targets(self, label: npt.NDArray[np.int32], diameter: float) -> npt.NDArray[np.int32]:
+        """Return what `loss` needs of a (y, x) label image: the label image itself, whatever the ``diameter``."""
         return label
 
     def loss(

@@ -73,8 +73,8 @@ class DenseNetwork(nn.Module):
             return Maps(foreground=foreground, distance=np.clip(raw[1], 0, 1), flow=raw[2:])
         return Maps(foreground=foreground, flow=raw[1:] / FLOW_SCALE)
 
-    def targets(self, label: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-        """Return what the network should say of a (y, x) label image: (k, y, x)."""
+    def targets(self, label: npt.NDArray[np.int32], diameter: float) -> npt.NDArray[np.float32]:
+        """Return what the network should say of a (y, x) label image: (k, y, x); it does not depend on ``diameter``."""
         if self.kind == "unet":
             return three_classes(label)[None].astype(np.float32)
         foreground = (label > 0)[None].astype(np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage as ndi
@@ -20,9 +22,29 @@ _WITH_OBJECT = 0.8
 _UNEVEN, _BLURRED, _NOISY = 0.3, 0.3, 0.5
 
 
+@dataclass(frozen=True)
+class Crop:
+    """A piece of an annotated image.
+
+    Attributes
+    ----------
+    image
+        (c, side, side) float32; grey images stay grey, others have as many channels as the network sees.
+    label
+        (side, side) int32.
+    diameter
+        Median diameter of all objects of the image, in pixels of the crop; NaN if it has none. That of the objects in
+        the crop is another: its border cuts large ones.
+    """
+
+    image: Image
+    label: Label
+    diameter: float
+
+
 def draw_crop(
     pair: Pair, side: int, diameter: float, spread: float, config: SegmenterAugmentConfig, rng: np.random.Generator
-) -> tuple[Image, Label]:
+) -> Crop:
     """Cut one random crop and change it at random.
 
     Parameters
@@ -39,13 +61,6 @@ def draw_crop(
         What else is changed, and how much.
     rng
         Source of all chance.
-
-    Returns
-    -------
-    image
-        (c, side, side) float32; grey images stay grey, with as many channels as the network sees.
-    label
-        (side, side) int32.
     """
     zoom = np.exp(rng.uniform(-1, 1) * np.log(spread))
     if not np.isnan(pair.diameter):
@@ -59,7 +74,7 @@ def draw_crop(
     crop = np.stack([ndi.map_coordinates(part.astype(np.float32), places, order=1, mode="constant") for part in source])
     truth = ndi.map_coordinates(label, places, order=0, mode="constant")
     seen = recolour(crop, config, rng)
-    return relight(seen, config, rng), truth
+    return Crop(relight(seen, config, rng), truth, pair.diameter * zoom / 2**level)
 
 
 def _places(

@@ -20,8 +20,8 @@ from platewise.config.segmenters import TrainedSegmenter
 from platewise.device import reproducible
 from platewise.errors import DataError
 from platewise.segmentation.models import ModelInfo, build
-from platewise.segmentation.training.augment import draw_crop
-from platewise.segmentation.training.pairs import Image, Label, Pair, draw_weights
+from platewise.segmentation.training.augment import Crop, draw_crop
+from platewise.segmentation.training.pairs import Pair, draw_weights
 from platewise.weights import load_tensors, restore_training_state, save_tensors, training_state
 
 log = logging.getLogger(__name__)
@@ -168,10 +168,10 @@ def draw_batch(
     return make_batch(crops, network, architecture(config)["channels_in"])
 
 
-def make_batch(crops: Sequence[tuple[Image, Label]], network: torch.nn.Module, channels: int) -> Batch:
-    """Put crops (c, y, x) with their labels (y, x) together; grey ones are repeated for each channel."""
-    images = np.stack([np.broadcast_to(image, (channels, *image.shape[1:])) for image, _ in crops])
-    targets = [network.targets(label) for _, label in crops]
+def make_batch(crops: Sequence[Crop], network: torch.nn.Module, channels: int) -> Batch:
+    """Put crops together; grey ones are repeated for each channel."""
+    images = np.stack([np.broadcast_to(crop.image, (channels, *crop.image.shape[1:])) for crop in crops])
+    targets = [network.targets(crop.label, crop.diameter) for crop in crops]
     return Batch(torch.from_numpy(images).contiguous(memory_format=torch.channels_last), targets)
 
 
