@@ -47,7 +47,8 @@ def fields(count: int) -> Iterator[Annotated]:
 def score_engine(name: str, engine: CellsEngine, annotated: list[Annotated]) -> pd.DataFrame:
     """Score an engine that is given the true nuclei."""
 
-    def predict(image: np.ndarray) -> np.ndarray:
+    def predict(one: Annotated) -> np.ndarray:
+        image = one.image
         return engine.segment([image[1:-1]], [image[-1].astype(np.int32)], [image[0]])[0]
 
     return score_images(predict, annotated, name)

@@ -25,7 +25,7 @@ from bench_measure import cpu  # noqa: E402
 from platewise.segmentation import targets  # noqa: E402
 from platewise.segmentation.decode.choose import decode  # noqa: E402
 from platewise.segmentation.decode.flows import flow_errors  # noqa: E402
-from platewise.segmentation.decode.resize import enlarge_label  # noqa: E402
+from platewise.segmentation.decode.resize import resize_label  # noqa: E402
 from platewise.segmentation.maps import Maps  # noqa: E402
 from platewise.segmentation.scoring import score  # noqa: E402
 
@@ -33,12 +33,12 @@ SIDE, COUNT = 1080, 250
 TINY = """
 import sys, time; sys.path.insert(0, sys.argv[1]); import numpy as np
 from platewise.segmentation.decode.choose import decode
-from platewise.segmentation.decode.resize import enlarge_label
+from platewise.segmentation.decode.resize import resize_label
 from platewise.segmentation.maps import Maps
 start = time.process_time()
 one, flow = np.pad(np.ones((4, 4), np.float32), 2), np.zeros((2, 8, 8), np.float32)
 for maps in (Maps(one, flow=flow), Maps(one, distance=one), Maps(one, boundary=0 * one)):
-    enlarge_label(decode(maps, 0.5, 0.0, 9.0, 4.0), one, (16, 16))
+    resize_label(decode(maps, 0.5, 0.0, 9.0, 4.0), one, (16, 16))
 print(time.process_time() - start)
 """
 
@@ -90,7 +90,7 @@ def report(name, diameter):
     print(f"{name}.flows.of_which_check {cpu(flow_errors, found, maps.flow):.3f} cpu_s_per_field")
     print(f"{name}.targets.centre_flow {cpu(targets.centre_flow, truth):.3f} cpu_s_per_field")
     half = np.ascontiguousarray(found[::2, ::2]), np.ascontiguousarray(maps.foreground[::2, ::2])
-    print(f"{name}.enlarge {cpu(enlarge_label, *half, truth.shape):.3f} cpu_s_per_field")
+    print(f"{name}.enlarge {cpu(resize_label, *half, truth.shape):.3f} cpu_s_per_field")
     peer = cpu(naive_flows.decode, maps.foreground, maps.flow, repeats=1)
     print(f"{name}.peer {peer:.1f} cpu_s_per_field")
     flows = cpu(decode, Maps(maps.foreground, flow=maps.flow), 0.5, 0.1, 0.4, diameter)

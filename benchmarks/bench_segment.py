@@ -47,7 +47,7 @@ def field():
 def stages(config, image):
     """Measure each stage by itself, and that together they find what the engine finds."""
     from platewise.segmentation.decode.choose import decode
-    from platewise.segmentation.decode.resize import enlarge_label
+    from platewise.segmentation.decode.resize import resize_label
     from platewise.segmentation.dense import MapPredictor, make_dense, working_factor
     from platewise.segmentation.images import check_image, standardise
     from platewise.segmentation.models import load_model, shipped_model
@@ -77,7 +77,7 @@ def stages(config, image):
         return decode(maps, config.foreground_threshold, config.minimum_area, flow_error, size)
 
     def enlarge():
-        return enlarge_label(read(), maps.foreground, image.shape[1:], config.foreground_threshold)
+        return resize_label(read(), maps.foreground, image.shape[1:], config.foreground_threshold)
 
     yield "decode", cpu(read), "CPU s"
     yield "enlarge", cpu(enlarge) - cpu(read), "CPU s"

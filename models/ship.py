@@ -1,4 +1,4 @@
-"""Copy trained weights to this folder, each with its card and with what its recipe scored on images that it had not seen.
+"""Copy trained weights to this folder, each with its card and what its recipe scored on images that it had not seen.
 
     python models/ship.py results/dsb2018 nuclei=flow:flow nuclei=scale
 
@@ -49,14 +49,15 @@ def ship(results: Path, target: str, segmenter: str, contender: str | None) -> N
         card, _, _ = card.rpartition("\n\n")
         table = scores_table(pd.read_parquet(results / "campaign" / "segmentation" / "summary.parquet"), contender)
         card += (
-            "\n\nScores of networks made in the same way, each on the groups of images that it had not seen (means over "
-            f"images, 95 % intervals over groups):\n\n{table}\n"
+            "\n\nScores of networks made in the same way, each on the groups of images that it had not seen (means "
+            f"over images, 95 % intervals over groups):\n\n{table}\n"
         )
     place.with_suffix(".md").write_text(card)
     print(place.stem)
 
 
 def main() -> None:
+    """Ship what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path)
     parser.add_argument("segmenters", nargs="+", metavar="TARGET=SEGMENTER[:CONTENDER]")

@@ -26,9 +26,11 @@ def test_no_more_is_begun_than_the_depth_allows(depth):
     begun = []
     for item, future in run_ahead(begun.append, range(12), depth):
         future.result()
+        # So much is really begun, however busy the machine is, and no more.
+        deadline = time.monotonic() + 30
+        while len(begun) < min(item + 1 + depth, 12) and time.monotonic() < deadline:
+            time.sleep(0.005)
         time.sleep(0.02)
-        assert len(begun) <= item + 1 + depth
-        # And so much has really begun.
         assert len(begun) == min(item + 1 + depth, 12)
 
 

@@ -68,7 +68,10 @@ def network_campaign(folder):
     segmenters = segmenter_campaign(folder)
     own = {"engine": "flow", "segmenter": "flow", "nucleus_diameter": 20}
     del segmenters["segmentation_evaluation"]
-    return image_campaign(folder) | segmenters | {"segmentation": {"nuclei": own}, "ranking": {}}
+    tuned = {"engine": "tuned", "segmenter": "tuned"}
+    return (
+        image_campaign(folder) | segmenters | {"segmentation": {"nuclei": own}, "ranking": {"committee": [own, tuned]}}
+    )
 
 
 @pytest.fixture(scope="module", params=[image_campaign, table_campaign, segmenter_campaign, network_campaign])
@@ -112,6 +115,14 @@ def test_the_rules_that_use_a_device_ask_for_a_gpu_and_no_other(rules, request):
     assert asking == dict.fromkeys(DEVICE_RULES[request.node.callspec.params["rules"].__name__], 1)
     using = {name for name, rule in rules.items() if "device" in (SCRIPTS / Path(rule.script).name).read_text()}
     assert using - {"segment_block"} == asking.keys() - {"segment_block"}
+
+
+@pytest.mark.parametrize("rules", [network_campaign], indirect=True)
+def test_a_ranking_takes_the_networks_and_parameters_that_its_committee_names(rules):
+    made = [Path(path).parts[-3:] for path in rules["rank_annotations"].input.segmenters]
+    assert made == [("flow", "all", "weights.safetensors"), ("tuned", "all", "parameters.json")]
+    ranking = rules["rank_annotations"].params.ranking(None)
+    assert [engine["content"] for engine in ranking["committee"]] == [{}, {}]
 
 
 def test_no_rule_names_a_site(rules):

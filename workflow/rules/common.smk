@@ -24,6 +24,7 @@ from platewise.plan.engines import (
     engines_of,
     file_name,
     shown_contenders,
+    uses_network,
 )
 from platewise.plan.jobs import list_jobs, list_targets
 from platewise.plan.segmenters import (
@@ -32,6 +33,7 @@ from platewise.plan.segmenters import (
     contender_files,
     evaluation_folds,
     own_files,
+    ranking_files,
     segmenter_file,
     segmenter_folder,
     start_weights,
@@ -54,11 +56,11 @@ from platewise.plan.training import (
     training_plates,
     untrained_plates,
 )
-from platewise.segmentation.engine import needs_torch
 from platewise.segmentation.weight_files import (
     SPEED_KEYS,
     engine_parameters,
     label_parameters,
+    ranking_parameters,
 )
 
 # Snakemake appends our path in jobs, after an installed platewise of another version.
@@ -94,7 +96,7 @@ CONTENDERS = {} if EVALUATION is None else all_contenders(EVALUATION)
 SEGMENTATION = (
     label_parameters(CAMPAIGN.config.segmentation) if CAMPAIGN.from_images else {}
 )
-BY_NETWORK = needs_torch(CAMPAIGN.config.segmentation)
+BY_NETWORK = uses_network(CAMPAIGN.config.segmentation)
 OWN_SEGMENTERS = own_files(CAMPAIGN)
 
 

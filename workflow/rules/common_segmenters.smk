@@ -104,6 +104,11 @@ def of_all_blocks(folder):
     ]
 
 
+def get_ranking_keys(wildcards):
+    """What a ranking depends on, but what this campaign trains."""
+    return ranking_parameters(CAMPAIGN.config.ranking)
+
+
 def get_ranking_size(wildcards):
     """How large a look at some fields of all plates is."""
     return size_of_ranking(CAMPAIGN)

@@ -8,7 +8,8 @@ rule rank_annotations:
         manifests=of_all_blocks("fields"),
         inventories=of_all_blocks("inventory"),
         illumination=expand("<results>/plates/{plate}/illumination.zarr", plate=PLATES),
-        segmenters=list(OWN_SEGMENTERS.values()),
+        # What this campaign trains itself; other weights count by their content, among the parameters.
+        segmenters=list(ranking_files(CAMPAIGN).values()),
     output:
         ranking="<campaign>/annotations/ranking.parquet",
         objects="<campaign>/annotations/objects.parquet",
@@ -27,7 +28,7 @@ rule rank_annotations:
         plates=PLATES,
         channels=lookup("images/channels", within=config),
         segmentation=SEGMENTATION,
-        ranking=lookup("ranking", within=config),
+        ranking=get_ranking_keys,
         seed=lookup("seed", within=config),
         algorithm=ALGORITHMS["segment"],
     script:

@@ -7,13 +7,14 @@ from platewise.config.ranking import RankingConfig
 from platewise.config.segmentation import SegmentationConfig
 from platewise.device import choose_device, gpu_allotted, torch_threads
 from platewise.jobs import log_to
-from platewise.plan.engines import segmenters_in_use, with_own_files
+from platewise.plan.engines import segmenters_in_use, with_committee_files, with_own_files
 from platewise.segmentation.ranking_task import rank_fields
 from platewise.store.block import BlockFiles
 
 log_to(snakemake.log[0])
 segmentation = parse_section(SegmentationConfig, snakemake.config["segmentation"])
-files = dict(zip(segmenters_in_use(segmentation), snakemake.input.segmenters, strict=True))
+ranking = parse_section(RankingConfig, snakemake.config["ranking"])
+files = dict(zip(segmenters_in_use(segmentation, ranking), snakemake.input.segmenters, strict=True))
 blocks: dict[str, list[BlockFiles]] = {name: [] for name in snakemake.params.plates}
 flats = dict(zip(blocks, map(Path, snakemake.input.illumination), strict=True))
 for manifest, inventory in zip(map(Path, snakemake.input.manifests), snakemake.input.inventories, strict=True):
@@ -26,7 +27,7 @@ with torch_threads(snakemake.threads):
         objects=Path(snakemake.output.objects),
         channels=list(snakemake.params.channels),
         segmentation=with_own_files(segmentation, files),
-        settings=parse_section(RankingConfig, snakemake.params.ranking),
+        settings=with_committee_files(ranking, files),
         seed=snakemake.params.seed,
         device=choose_device(snakemake.config["device"], gpu_allotted(snakemake.resources.get("gpu", 0))),
     )

@@ -115,6 +115,19 @@ def test_cells_of_given_nuclei(images, tmp_path):
         assert f"{name}: 2 cells" in done.output
 
 
+def test_cells_of_other_nuclei_are_not_mixed_with_these(images, tmp_path):
+    call(images, tmp_path / "first", *CLASSICAL)
+    (tmp_path / "second").mkdir()
+    for label in (tmp_path / "first").glob("*.png"):
+        Image.fromarray((read_label(label) * 3).astype(np.uint16)).save(tmp_path / "second" / label.name)
+    cells = (images, tmp_path / "out", "--target", "cells", "--engine", "seeded", "--nuclei")
+    call(*cells, tmp_path / "first")
+    assert call(*cells, tmp_path / "first").output.count("2 cells, there already") == 3
+    assert "other weights, settings or nuclei" in str(call(*cells, tmp_path / "second").exception)
+    assert call(*cells, tmp_path / "second", "--overwrite").exit_code == 0
+    assert np.unique(read_label(tmp_path / "out" / "a.png")).tolist() == [0, 3, 6]
+
+
 def test_cells_without_nuclei_are_bright_objects(images, tmp_path):
     done = call(images, tmp_path / "out", "--target", "cells", *CLASSICAL)
     assert done.exit_code == 0, done.output

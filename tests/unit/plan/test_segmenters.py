@@ -3,12 +3,26 @@
 import pytest
 
 from platewise.config.base import parse_section
+from platewise.config.ranking import RankingConfig
 from platewise.config.segmentation import CellsConfig, NucleiConfig, SegmentationConfig
 from platewise.errors import ConfigError
 from platewise.plan.campaign import load_campaign
-from platewise.plan.engines import ablations, all_contenders, engines_of, segmenters_in, with_files, with_own_files
+from platewise.plan.engines import (
+    ablations,
+    all_contenders,
+    engines_of,
+    is_network,
+    is_torch,
+    segmenters_in,
+    uses_network,
+    with_committee_files,
+    with_files,
+    with_own_files,
+)
 from platewise.plan.jobs import campaign_stages, list_jobs, list_targets
-from platewise.plan.segmenters import contender_files, folds_to_make
+from platewise.plan.segmenters import contender_files, folds_to_make, own_files, ranking_files
+from platewise.segmentation.description import shipped_model
+from platewise.segmentation.engine import needs_torch
 
 
 def index_file(folder, groups=4):
@@ -128,6 +142,52 @@ def test_an_ablation_runs_each_ensemble_without_each_member_and_each_alone(raw):
     assert ablations("e", ("a",)) == {}
 
 
+def test_an_ablation_takes_no_members_by_path(raw, tmp_path):
+    """With them in every part, no network would be alone."""
+    members = [str(shipped_model("flow", "nuclei"))]
+    both = {"engine": "ensemble", "members": members, "segmenters": ["flow", "unet"], "nucleus_diameter": 20}
+    edited(raw, "segmentation_evaluation.contenders.both", both)
+    assert "both only flow" not in all_contenders(load_campaign(raw).config.segmentation_evaluation)
+    with pytest.raises(ConfigError) as error:
+        load_campaign(edited(raw, "segmentation_evaluation.ablation", True))
+    (problem,) = error.value.problems
+    assert problem.place == "config, key segmentation_evaluation.contenders.both.members"
+    assert problem.found == "1 network(s) by path, with `ablation: true`"
+    assert problem.expected == "`segmenters` only"
+
+
+def test_a_ranking_waits_for_the_networks_that_its_committee_names(raw, tmp_path):
+    del raw["segmentation_evaluation"]
+    (tmp_path / "map.txt").write_text("well_position\tcompound\nA01\tDMSO\n")
+    sheet = "plate\tbatch\treader\timages\tplatemap\n"
+    (tmp_path / "plates.tsv").write_text(f"{sheet}P1\tb1\tphenix\t{tmp_path}\t{tmp_path}/map.txt\n")
+    raw["segmenters"]["tuned"]["train_on_all"] = True
+    member = {"engine": "ensemble", "segmenters": ["foreign", "flow"], "nucleus_diameter": 20}
+    raw |= {
+        "plates": str(tmp_path / "plates.tsv"),
+        "plate_format": 6,
+        "metadata": {"key": "compound", "negcon": ["DMSO"]},
+        "images": {"channels": {"DNA": "1", "ER": "2"}},
+        "segmentation": {
+            "nuclei_channel": "DNA",
+            "cell_channels": ["ER"],
+            "nuclei": {"engine": "flow", "segmenter": "flow", "nucleus_diameter": 20},
+        },
+        "ranking": {"committee": [member, {"engine": "tuned", "segmenter": "tuned"}]},
+    }
+    campaign = load_campaign(raw)
+    folder = f"{campaign.folder}/campaign/segmenters"
+    own = {"flow": f"{folder}/flow/all/weights.safetensors"}
+    asked = {
+        "foreign": f"{folder}/foreign/all/weights.safetensors",
+        "tuned": f"{folder}/tuned/all/parameters.json",
+    }
+    assert own_files(campaign) == own
+    assert ranking_files(campaign) == own | asked
+    (job,) = [job for job in list_jobs(campaign) if job.rule == "rank_annotations"]
+    assert {*own.values(), *asked.values()} <= {*job.inputs}
+
+
 def test_names_are_replaced_by_files():
     files = {"net": "n.safetensors", "size": "s.safetensors", "set": "p.json"}
     flow = parse_section(NucleiConfig, {"engine": "flow", "segmenter": "net", "scale_segmenter": "size"})
@@ -148,6 +208,34 @@ def test_names_are_replaced_by_files():
     assert (own.nuclei.parameters, own.cells.weights) == ("p.json", "n.safetensors")
     classical = parse_section(NucleiConfig, {"engine": "classical"})
     assert with_files(classical, files) == classical
+    found = with_committee_files(RankingConfig(committee=(flow, tuned, both, classical), fields=7), files)
+    assert found.fields == 7
+    assert found.committee == tuple(with_files(engine, files) for engine in (flow, tuned, both, classical))
+    assert found.committee[2].segmenters == ()
+
+
+@pytest.mark.parametrize(
+    ("engine", "network", "torch"),
+    [
+        ({"engine": "classical"}, False, False),
+        ({"engine": "tuned", "segmenter": "s"}, False, False),
+        ({"engine": "flow"}, True, True),
+        ({"engine": "maskrcnn"}, True, True),
+        ({"engine": "ensemble", "members": ["w"]}, True, True),
+        ({"engine": "cellpose", "weights": "w"}, True, True),
+        ({"engine": "instanseg", "weights": "w"}, True, True),
+        # In TensorFlow.
+        ({"engine": "stardist", "weights": "w"}, True, False),
+        ({"engine": "mesmer", "weights": "w"}, True, False),
+    ],
+)
+def test_which_engines_are_networks_and_which_of_them_in_torch(engine, network, torch):
+    nuclei = parse_section(NucleiConfig, engine)
+    segmentation = SegmentationConfig(nuclei=nuclei)
+    assert (is_network(nuclei), uses_network(segmentation)) == (network, network)
+    assert (is_torch(nuclei), needs_torch(segmentation)) == (torch, torch)
+    cells = parse_section(CellsConfig, {"engine": "flow"})
+    assert needs_torch(SegmentationConfig(nuclei=nuclei, cells=cells))
 
 
 def test_a_segmenter_for_each_class(raw):
@@ -206,6 +294,50 @@ def test_a_segmenter_for_each_class(raw):
         ),
         ("segmenters.foreign.train_on_all", False, "made from other images and not from all of them"),
         ("segmenters.flow.target", "cells", "found flow, a segmenter of the engine flow for cells"),
+        *(
+            (f"segmenters.{name}.target", "cells", f"segmenters.{name}.target: found 'cells', with the engine {name}")
+            for name in ("unet", "scale")
+        ),
+        (
+            "segmenters.new",
+            {"engine": "maskrcnn", "annotations": "dsb", "target": "cells"},
+            "segmenters.new.target: found 'cells', with the engine maskrcnn; expected nuclei",
+        ),
+        (
+            "segmenters.new",
+            {"engine": "fpn", "annotations": "dsb", "target": "cells"},
+            "segmenters.new.target: found 'cells', with the engine fpn; expected nuclei",
+        ),
+        (
+            "ranking",
+            {"committee": [{"engine": "flow", "segmenter": "none", "nucleus_diameter": 20}]},
+            "key ranking.committee[0]: found 'none'; expected one of flow, unet",
+        ),
+        (
+            "ranking",
+            {"committee": [{"engine": "classical"}, {"engine": "flow", "scale_segmenter": "none"}]},
+            "key ranking.committee[1]: found 'none'; expected one of flow, unet",
+        ),
+        (
+            "ranking",
+            {"committee": [{"engine": "ensemble", "segmenters": ["foreign", "tuned"], "nucleus_diameter": 20}]},
+            "key ranking.committee[0]: found tuned, a segmenter of the engine tuned",
+        ),
+        (
+            "ranking",
+            {"committee": [{"engine": "unet", "segmenter": "unet", "nucleus_diameter": 20}]},
+            "key ranking.committee[0]: found the segmenter unet; expected one that is trained on all images",
+        ),
+        (
+            "ranking",
+            {"committee": [{"engine": "flow", "weights": "/no/such/file", "nucleus_diameter": 20}]},
+            "key ranking.committee[0].weights: found no file /no/such/file; expected a file of weights",
+        ),
+        (
+            "ranking",
+            {"committee": [{"engine": "ensemble", "members": ["/no/such/file"], "nucleus_diameter": 20}]},
+            "key ranking.committee[0].members.0: found no file /no/such/file; expected a file of weights",
+        ),
         (
             "segmentation",
             {"nuclei": {"engine": "unet", "segmenter": "unet", "nucleus_diameter": 20}},

@@ -145,6 +145,24 @@ def test_finished_work(results):
     assert work.networks == {"two", SEGMENTATION}
 
 
+def test_finished_trainings_count_images_of_their_own_set(results):
+    made = results / "campaign"
+    table(made / "annotations/small.folds.parquet", {"Height": [100] * 4, "Width": [1000] * 4}, {})
+    for name in ("made_up", "small"):
+        facts = {"config": KEYS, "images": 3, "annotations": name}
+        table(made / f"segmenters/{name}/0/curves.parquet", {"step": [100]}, facts)
+        (made / f"segmenters/tuned_{name}/0").mkdir(parents=True)
+        parameters = {"annotations": name, "trials": 10, "types": [{"examples": {"a": {}, "b": {}}}]}
+        (made / f"segmenters/tuned_{name}/0/parameters.json").write_text(json.dumps(parameters))
+    work = finished_work(results).segmenters
+    assert work["inventory_annotations/small"] == Work(annotated=pytest.approx(0.4))
+    for name, area in (("made_up", 1.0), ("small", 0.1)):
+        assert work[f"train_segmenter/{name}/0"].annotated == pytest.approx(3 * area)
+        assert work[f"tune_classical/tuned_{name}/0"] == Work(
+            annotated=pytest.approx(2 * area), training=pytest.approx(20 * area)
+        )
+
+
 def test_finished_jobs_know_their_work_and_what_they_left(results):
     work = finished_work(results)
     jobs = {job.name: job for job in measured_jobs(results, work)}

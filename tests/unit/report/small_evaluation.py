@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from small_campaign import HOSTILE, IMAGE
 
-from platewise.report.segmentation_page import Contender, EvaluationTables, Gallery, write_segmentation_page
+from platewise.report.segmentation_contenders import Contender
+from platewise.report.segmentation_page import EvaluationTables, Gallery, write_segmentation_page
 from platewise.segmentation.evaluation import COLUMNS
 from platewise.segmentation.scoring import ERRORS, SCORES
 from platewise.segmentation.summary import ablate, compare_engines, summarise

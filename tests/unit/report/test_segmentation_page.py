@@ -1,6 +1,7 @@
 """The page that compares engines: the numbers of its tables and figures are those of the scores."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,6 +71,32 @@ def test_what_each_contender_costs(segmentation_page):
     assert (first["CPU s per MP"], second["CPU s per MP"]) == ("2.0", "0.20")
     assert first["Memory, MB"] == "250"
     assert second["Besides"] == "none"
+
+
+def test_contenders_that_may_have_seen_the_images_are_marked(tmp_path, segmentation_page):
+    assert "†" not in segmentation_page.root.text()
+    assert "in images that it has not learned from?" in segmentation_page.root.text()
+    brought = ("shipped weights", "shipped scale network")
+    contenders = [replace(CONTENDERS[0], annotated=None, brought=brought), CONTENDERS[1]]
+    write_evaluation(tmp_path / "segmentation.html", contenders=contenders)
+    page = Page(tmp_path / "segmentation.html")
+    text = page.root.text()
+    assert "in images that it may have learned from?" in text
+    assert f"{REFERENCE}: shipped weights, shipped scale network" in text
+    assert "made without its fold, but for what is marked by †" in text
+    captions = [caption.text() for caption in page.find("figcaption")]
+    told = [caption for caption in captions if f"{REFERENCE}: weights that were not made here may have seen" in caption]
+    assert len(told) == 3
+    assert any("with a dot in it: not known" in caption for caption in captions)
+    cost = page.rows("What each contender costs")
+    assert [(row["Contender"], row["Images annotated"]) for row in cost] == [
+        (f"{REFERENCE} † reference", "not known"),
+        (OTHER, "0"),
+    ]
+    assert [row["Contender"] for row in page.rows("Means over images")] == [f"{REFERENCE} †", OTHER] * 3
+    mark, _ = page.figures()["figure-cost"]["data"]
+    assert (mark["marker"]["symbol"], mark["marker"]["color"]) == ("circle-dot", "#ffffff")
+    assert mark["hovertext"][0].endswith("annotated images: not known")
 
 
 def test_differences_are_of_contenders_only(segmentation_page):

@@ -1,4 +1,4 @@
-"""Contenders are described by what they asked of a person, and compared on the same images."""
+"""Contenders are compared on the same images, and the parts of ensembles with them."""
 
 import numpy as np
 import pandas as pd
@@ -7,30 +7,20 @@ from annotated_images import write_annotated
 
 from platewise.config.annotations import AnnotationColumns
 from platewise.config.base import parse_section
-from platewise.config.segmentation import ClassicalNuclei
 from platewise.config.segmentation_evaluation import SegmentationEvaluationConfig
 from platewise.config.segmenters import SegmenterConfig
-from platewise.report.segmentation_task import EvaluationFiles, describe_contender, evaluate_segmentation
+from platewise.report.segmentation_task import EvaluationFiles, evaluate_segmentation
 from platewise.segmentation.annotated import inventory_annotations, load_annotated
 from platewise.segmentation.evaluation import score_images
-from platewise.segmentation.tuning import ImageType, Look, Parameters, write_parameters
 from platewise.tables import read_table, write_table
 
 SEGMENTERS = {
     "net": {"engine": "flow", "annotations": "mine"},
     "grey": {"engine": "unet", "annotations": "mine", "classes": ["cells"]},
-    "rgb": {"engine": "unet", "annotations": "mine", "classes": ["tissue"]},
-    "foreign": {"engine": "fpn", "annotations": "other"},
-    "tuned": {"engine": "tuned", "annotations": "mine"},
 }
 CONTENDERS = {
     "classical": {"engine": "classical"},
-    "by_hand": {"engine": "classical", "nucleus_diameter": 15, "threshold_scale": 1.1},
-    "net": {"engine": "flow", "segmenter": "net"},
-    "foreign": {"engine": "fpn", "segmenter": "foreign"},
-    "each": {"engine": "per_class", "segmenters": {"cells": "grey", "tissue": "rgb"}},
-    "both": {"engine": "ensemble", "segmenters": ["net", "grey"]},
-    "tuned": {"engine": "tuned", "segmenter": "tuned"},
+    "both": {"engine": "ensemble", "segmenters": ["net", "grey"], "nucleus_diameter": 20},
 }
 
 
@@ -43,52 +33,13 @@ def folds(tmp_path_factory):
     return folder / "folds.parquet"
 
 
-@pytest.fixture
-def describe(folds, tmp_path):
-    evaluation = parse_section(
-        SegmentationEvaluationConfig, {"annotations": "mine", "contenders": CONTENDERS, "reference": "classical"}
-    )
-    segmenters = parse_section(dict[str, SegmenterConfig], SEGMENTERS)
-    kinds = [ImageType(name, ClassicalNuclei(), 1.0, 0.5, {name: Look(0, 0, 0)}) for name in ("cells", "tissue")]
-    write_parameters(Parameters(tuple(kinds)), tmp_path / "parameters.json")
-    parameters = {"tuned": {"0": tmp_path / "parameters.json"}}
-
-    def describe(name):
-        engine = evaluation.contenders[name]
-        return describe_contender(name, engine, segmenters, read_table(folds), evaluation, parameters)
-
-    return describe
-
-
-@pytest.mark.parametrize(
-    ("name", "annotated", "parameters", "words"),
-    [
-        ("classical", 0, 0, "classical engine, default settings"),
-        ("by_hand", 0, 2, "classical engine, set by hand"),
-        ("net", 6, 0, "U-Net with flows to the centre"),
-        ("foreign", 0, 0, "feature pyramid with distances and directions"),
-        ("each", 6, 0, "U-Net with classes for inside and boundary, one for each type of image"),
-        ("both", 6, 0, "ensemble of 2 networks (flow, unet)"),
-        ("tuned", 2, 0, "classical engine, parameters for each type of image"),
-    ],
-)
-def test_what_a_contender_asked_of_a_person(describe, name, annotated, parameters, words):
-    found = describe(name)
-    assert (found.annotated, found.parameters, found.words) == (annotated, parameters, words)
-
-
-def test_images_that_are_not_counted_are_told(describe):
-    assert describe("foreign").notes == "learned from other images, which are not counted"
-    assert describe("net").notes == ""
-
-
 def truth_or_nothing(images, share):
     """A made-up engine that finds everything in a share of the images, and nothing in the others."""
     truth = {one.image.tobytes(): one.label for one in images}
     found = {}
 
-    def predict(image):
-        key = image.tobytes()
+    def predict(one):
+        key = one.image.tobytes()
         # The first image is handed over twice.
         if key not in found:
             found[key] = len(found) < share * len(truth)
@@ -102,7 +53,7 @@ def test_contenders_are_compared_and_the_parts_of_ensembles_with_them(folds, tmp
         SegmentationEvaluationConfig,
         {
             "annotations": "mine",
-            "contenders": {key: CONTENDERS[key] for key in ("classical", "both")},
+            "contenders": CONTENDERS,
             "reference": "classical",
             "ablation": True,
             "resamples": 50,

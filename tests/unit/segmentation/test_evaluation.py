@@ -26,8 +26,8 @@ def annotated(name, label, image_class="dots", group="", fold=0):
 def test_a_row_an_image_with_its_scores_and_costs():
     seen = []
 
-    def predict(image):
-        seen.append(image.shape)
+    def predict(one):
+        seen.append(one.image.shape)
         return squares()
 
     pairs = [annotated("a", squares(), "dots", "g1", 3), annotated("b", squares(1), "blobs", "g2", 4)]
@@ -52,7 +52,7 @@ def test_the_first_time_is_not_counted_and_cpu_seconds_stand_beside_those_that_p
     monkeypatch.setattr(cost.time, "perf_counter", lambda: clocks["wall"])
     spent = iter([(100.0, 50.0), (4.0, 2.0), (1.0, 8.0)])
 
-    def predict(image):
+    def predict(_):
         cpu, wall = next(spent)
         clocks["cpu"] += cpu
         clocks["wall"] += wall
@@ -64,10 +64,10 @@ def test_the_first_time_is_not_counted_and_cpu_seconds_stand_beside_those_that_p
 
 
 def test_the_peak_of_memory_is_that_of_its_own_image():
-    def predict(image):
-        if image.shape[-1] == 31:
+    def predict(one):
+        if one.image.shape[-1] == 31:
             np.ones(60_000_000, np.uint8)  # given back at once
-        return np.zeros(image.shape[-2:], np.int32)
+        return np.zeros(one.image.shape[-2:], np.int32)
 
     wide = np.zeros((20, 31), np.int32)
     before, large, after = score_images(
@@ -93,7 +93,7 @@ def test_predictions_come_back_as_they_were_and_the_same_labels_give_the_same_by
     found = {20: squares(), 40: many.repeat(2, axis=0)}
     pairs = [annotated("a", squares()), annotated("folder/b", np.zeros((40, 30), np.int32))]
     for name in ("one.zip", "two.zip"):
-        score_images(lambda image: found[image.shape[1]], pairs, "mine", tmp_path / name)
+        score_images(lambda one: found[one.image.shape[1]], pairs, "mine", tmp_path / name)
 
     np.testing.assert_array_equal(read_prediction(tmp_path / "one.zip", "a"), squares())
     np.testing.assert_array_equal(read_prediction(tmp_path / "one.zip", "folder/b"), found[40])
@@ -105,14 +105,14 @@ def test_predictions_come_back_as_they_were_and_the_same_labels_give_the_same_by
 def test_more_objects_than_a_prediction_can_number_are_refused_and_no_file_is_left(tmp_path):
     many = np.arange(65536, dtype=np.int32).reshape(256, 256) + 1
     with pytest.raises(DataError, match=r"a: 65536 objects are more than a 16-bit PNG can number. Hint"):
-        score_images(lambda image: many, [annotated("a", many)], "mine", tmp_path / "labels.zip")
+        score_images(lambda _: many, [annotated("a", many)], "mine", tmp_path / "labels.zip")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_predictions_that_are_not_there_are_named(tmp_path):
     with pytest.raises(DataError, match=r"none.zip: no labels of a in it .* Hint"):
         read_prediction(tmp_path / "none.zip", "a")
-    score_images(lambda image: squares(), [annotated("a", squares())], "mine", tmp_path / "one.zip")
+    score_images(lambda _: squares(), [annotated("a", squares())], "mine", tmp_path / "one.zip")
     with pytest.raises(DataError, match=r"one.zip: no labels of b in it"):
         read_prediction(tmp_path / "one.zip", "b")
     (tmp_path / "one.zip").write_bytes(b"no zip")
@@ -123,12 +123,12 @@ def test_predictions_that_are_not_there_are_named(tmp_path):
 def test_a_label_of_another_size_is_refused():
     wrong = Annotated("a", np.zeros((1, 20, 31), np.float32), squares(), "g", "dots")
     with pytest.raises(DataError, match=r"a: the image has \(20, 31\) pixels, its label \(20, 30\). Hint"):
-        score_images(lambda image: squares(), [wrong], "mine")
+        score_images(lambda _: squares(), [wrong], "mine")
 
 
 def test_no_image_is_an_error():
     with pytest.raises(DataError, match=r"mine: no image to evaluate on. Hint"):
-        score_images(lambda image: squares(), [], "mine")
+        score_images(lambda _: squares(), [], "mine")
 
 
 def save(folder, name, label):

@@ -116,7 +116,7 @@ def test_run_that_is_ended_goes_on(folder):
 
 def test_labels_made_otherwise_are_not_mixed(folder):
     work_on(folder)
-    with pytest.raises(DataError, match=r"i0\.png: was made with other weights or settings.*--overwrite"):
+    with pytest.raises(DataError, match=r"i0\.png: was made with other weights, settings or nuclei.*--overwrite"):
         work_on(folder, made_with={"engine": 2})
     engine = Threshold()
     work_on(folder, engine, made_with={"engine": 2}, overwrite=True)
@@ -142,22 +142,75 @@ def test_overwriting_that_is_ended_leaves_nothing_old(folder):
 
 def test_labels_never_go_where_the_images_are(folder):
     files = list_pictures(folder)
-    with pytest.raises(DataError, match="is the folder of the images"):
+    with pytest.raises(DataError, match=r"images: is the folder of i0\.png, which is read. Hint"):
         list(segment_folder(files, folder, nuclei_work(Threshold(), files, None), {}))
 
 
-def test_cells_have_the_numbers_of_their_nuclei(folder, tmp_path):
-    nuclei = disks((20, 30), [(5, 5), (12, 20)], 3) * 7
+def test_cells_never_go_where_their_nuclei_are(folder, given):
     files = list_pictures(folder)
-    given = {name: write_label(tmp_path / "nuclei", name, nuclei) for name in files}
+    with pytest.raises(DataError, match=r"nuclei: is the folder of i0\.png, which is read. Hint"):
+        list(segment_folder(files, given["i0"].parent, cells_work(Box(), files, None, given, None), {}, overwrite=True))
+    assert all(path.is_file() for path in given.values())
+
+
+@pytest.fixture
+def given(folder, tmp_path):
+    """Nuclei for each image: two, numbered 1 and 2."""
+    nuclei = disks((20, 30), [(5, 5), (12, 20)], 3)
+    return {name: write_label(tmp_path / "nuclei", name, nuclei) for name in list_pictures(folder)}
+
+
+@pytest.mark.parametrize(("numbers", "suffix"), [((7, 14), ".png"), ((5, 2_000_000_000), ".tif")])
+def test_cells_have_the_numbers_of_their_nuclei(folder, given, tmp_path, numbers, suffix):
+    nuclei = disks((20, 30), [(5, 5), (12, 20)], 3)
+    named = np.array([0, *numbers], np.int32)[nuclei]
+    files = list_pictures(folder)
+    given = {name: write_label(tmp_path / "nuclei", name, named) for name in files}
     engine = Box()
-    (*_, last) = segment_folder(files, tmp_path / "out", cells_work(engine, files, None, given, None), {})
-    assert sorted(set(np.unique(read_label(last.label)))) == [0, 7, 14]
-    assert last.count == 2
+    for there in (False, True):
+        (*_, last) = segment_folder(files, tmp_path / "out", cells_work(engine, files, None, given, None), {})
+        assert (last.label.suffix, last.count, last.seconds == 0) == (suffix, 2, there)
+    np.testing.assert_array_equal(read_label(last.label), np.maximum(named, np.roll(named, 1, axis=1)))
+    # What engines see is numbered without gaps: they count up to the largest.
     images, labels, nuclear = engine.given
     assert images[0].shape == (1, 20, 30)
     np.testing.assert_array_equal(labels[0], nuclei)
     np.testing.assert_array_equal(nuclear[0], nuclei > 0)
+
+
+def test_engines_grow_cells_from_nuclei_of_any_number(folder, given, tmp_path):
+    from platewise.config.segmentation import SeededCells
+    from platewise.segmentation.seeded import SeededCellsEngine
+
+    files = {"i3": list_pictures(folder)["i3"]}
+    named = np.array([0, 5, 2_000_000_000], np.int32)[disks((20, 30), [(5, 5), (12, 20)], 3)]
+    large = {"i3": write_label(tmp_path / "large", "i3", named)}
+    found = []
+    for nuclei, out in ((given, "a"), (large, "b")):
+        work = cells_work(SeededCellsEngine(SeededCells()), files, None, nuclei, None)
+        (outcome,) = segment_folder(files, tmp_path / out, work, {})
+        found.append(read_label(outcome.label))
+    np.testing.assert_array_equal(found[1], np.array([0, 5, 2_000_000_000])[found[0]])
+
+
+def test_cells_are_made_anew_when_their_nuclei_are_newer(folder, given, tmp_path):
+    files = list_pictures(folder)
+    run = [files, tmp_path / "out", cells_work(Box(), files, None, given, None), {}]
+    list(segment_folder(*run))
+    nuclei = np.zeros((20, 30), np.int32)
+    nuclei[2:5, 2:5] = 3
+    os.utime(write_label(tmp_path / "nuclei", "i2", nuclei), (time.time() + 5,) * 2)
+    outcomes = {outcome.name: outcome for outcome in segment_folder(*run)}
+    assert {name for name, outcome in outcomes.items() if outcome.seconds} == {"i2"}
+    assert np.unique(read_label(outcomes["i2"].label)).tolist() == [0, 3]
+
+
+def test_cells_whose_nuclei_are_gone_are_named(folder, given, tmp_path):
+    files = list_pictures(folder)
+    list(segment_folder(files, tmp_path / "out", cells_work(Box(), files, None, given, None), {}))
+    del given["i1"]
+    again = segment_folder(files, tmp_path / "out", cells_work(Box(), files, None, given, None), {})
+    assert [outcome.name for outcome in again if "has no nuclei of its name" in outcome.error] == ["i1"]
 
 
 def test_nuclei_are_found_in_images_of_their_channel(folder, tmp_path):

@@ -20,11 +20,15 @@ from platewise.config.store import StoreConfig
 from platewise.errors import ConfigError, DataError
 from platewise.illumination import run_illumination
 from platewise.inventory import write_inventory
+from platewise.segmentation import engine as engine_module
 from platewise.segmentation import ranking_task
 from platewise.segmentation.annotate.export import export_queue
 from platewise.segmentation.annotate.queue import read_queue
 from platewise.segmentation.annotate.sources import campaign_candidates
 from platewise.segmentation.annotations import load_pair, read_index
+from platewise.segmentation.engine import make_nuclei_engine
+from platewise.segmentation.images import check_image
+from platewise.segmentation.pictures import read_label, read_picture
 from platewise.segmentation.ranking_task import Committee, Doubt, rank_fields, rank_folder
 from platewise.segmentation.task import SegmentSettings, segment_block
 from platewise.store.block import BlockFiles
@@ -95,6 +99,10 @@ def asked(monkeypatch):
         def examine(self, image, reference):
             asked.append(int(reference.max()))
             return Doubt(0.0, (), 0, np.zeros(13))
+
+        def find(self, image):
+            reference = np.zeros(image.shape[1:], np.int32)
+            return reference, self.examine(image, reference)
 
     asked = []
     monkeypatch.setattr(ranking_task, "Committee", Sure)
@@ -245,22 +253,66 @@ def pictures(tmp_path):
     return images
 
 
-def test_a_folder_is_ranked(pictures):
+def test_a_folder_is_ranked(pictures, tmp_path):
     images = {path.stem: path for path in sorted(pictures.iterdir())}
-    ranked = rank_folder(images, ClassicalNuclei(), 0.0)
+    ranked = rank_folder(images, ClassicalNuclei(), tmp_path, 0.0)
     assert ranked[0].name == "doubtful"
     assert [item.path for item in ranked] == [images[item.name] for item in ranked]
+    engine = make_nuclei_engine(ClassicalNuclei())
+    for item in ranked:
+        expected = engine.segment([check_image(read_picture(item.path))])[0]
+        np.testing.assert_array_equal(read_label(item.label), expected)
 
 
-def test_a_bad_image_of_a_folder_is_left_out(pictures, asked, caplog):
+def test_a_folder_is_exported_with_one_engine_that_sees_each_image_in_seven_ways(pictures, tmp_path, monkeypatch):
+    class Counted:
+        halvings = 0
+
+        def __init__(self, config, device):
+            made.append(config.engine)
+            self.own = make_nuclei_engine(config, device)
+
+        def segment(self, images):
+            seen.append(len(images))
+            return self.own.segment(images)
+
+    made, seen = [], []
+    for module in (ranking_task, engine_module):
+        monkeypatch.setattr(module, "make_nuclei_engine", Counted)
+    arguments = ["annotate", "export", str(pictures), str(tmp_path / "out"), "--engine", "classical"]
+    CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert (made, seen) == (["classical"], [7, 7, 7])
+    assert {row.name: row.objects for row in read_queue(tmp_path / "out")}["clear"] == "1"
+
+
+def test_nuclei_of_an_ensemble_are_those_of_all_members_together(monkeypatch):
+    class Sized:
+        halvings = 0
+
+        def __init__(self, config, _):
+            self.size = len(config.members)
+
+        def segment(self, images):
+            seen[self.size] = seen.get(self.size, 0) + len(images)
+            return [np.full(image.shape[1:], self.size, np.int32) for image in images]
+
+    seen = {}
+    monkeypatch.setattr(ranking_task, "make_nuclei_engine", Sized)
+    committee = Committee(EnsembleNuclei(engine="ensemble", members=("a", "b")))
+    reference, doubt = committee.find(np.ones((1, 8, 8), np.float32))
+    assert (reference.max(), doubt.uncertainty, doubt.count) == (2, 0, 1)
+    assert seen == {1: 14, 2: 1}
+
+
+def test_a_bad_image_of_a_folder_is_left_out(pictures, tmp_path, asked, caplog):
     (pictures / "broken.png").write_bytes(b"no image")
     images = {path.stem: path for path in sorted(pictures.iterdir())}
     with caplog.at_level(logging.WARNING):
-        ranked = rank_folder(images, ClassicalNuclei(), 0.5)
+        ranked = rank_folder(images, ClassicalNuclei(), tmp_path, 0.5)
     assert sorted(item.name for item in ranked) == ["clear", "doubtful", "empty"]
     assert "broken is left out" in caplog.text
     with pytest.raises(DataError, match="none of 1 images can be used"):
-        rank_folder({"broken": images["broken"]}, ClassicalNuclei(), 0.5)
+        rank_folder({"broken": images["broken"]}, ClassicalNuclei(), tmp_path, 0.5)
 
 
 def test_from_a_folder_to_training_pairs(pictures, tmp_path):

@@ -9,7 +9,7 @@ import torch
 from platewise.segmentation.scale import REFERENCE, ScaleNetwork, estimate_diameter, weighted_median
 
 
-def test_targets_tell_the_share_of_foreground_and_the_size_of_the_images_objects():
+def test_targets_tell_the_share_of_foreground_and_the_size():
     label = np.zeros((64, 72), np.int32)
     label[16:24, 16:24] = 1
     label[32:40, 32:48] = 2
@@ -20,7 +20,12 @@ def test_targets_tell_the_share_of_foreground_and_the_size_of_the_images_objects
     assert foreground[4, 4] == 1
     assert foreground[0, 7] == 0.5
     assert foreground.sum() == pytest.approx((64 + 128 + 40 * 12) / 64)
+    # Two whole objects are too few to say more than the image's own size does.
     assert np.all(size == 2)
+    label[50:54, 10:14] = 4
+    _, size = ScaleNetwork(width=4).targets(label, 4 * REFERENCE)
+    # Of the three whole objects, with areas of 64, 128 and 16 pixels, the median.
+    assert size == pytest.approx(math.log2(2 * math.sqrt(64 / math.pi) / REFERENCE))
 
 
 def test_an_image_without_objects_has_no_size_and_costs_none():

@@ -14,7 +14,8 @@ from platewise.config.segmenters import SegmenterConfig
 from platewise.errors import DataError
 from platewise.segmentation.annotated import inventory_annotations
 from platewise.segmentation.card import training_card
-from platewise.segmentation.evaluation_task import predict_held_out
+from platewise.segmentation.evaluation import Annotated
+from platewise.segmentation.evaluation_task import predict_by_class, predict_held_out
 from platewise.segmentation.models import ModelInfo, save_model
 from platewise.segmentation.networks.dense import DenseNetwork
 from platewise.segmentation.segmenter_task import train, tune_classical
@@ -63,6 +64,12 @@ def test_without_images_to_look_at_the_last_weights_are_kept():
     assert "| split | all folds; 0 images of 0 groups only looked at |" in card
 
 
+def test_curves_tell_which_images_were_learned_from(folds, tmp_path):
+    train("net", folds, "0", segmenter(steps=1, batch=1, crop=32), tmp_path / "net/0", seed=0, device="cpu")
+    facts = read_provenance(tmp_path / "net/0/curves.parquet")
+    assert (facts["annotations"], facts["fold"], facts["images"]) == ("folds", "0", 6)
+
+
 @pytest.mark.parametrize("other", [{"width": 8}, {"encoder": "densenet"}, {"diameter": 16}])
 def test_weights_of_another_network_are_no_start(folds, tmp_path, other):
     info = ModelInfo("flow", "nuclei", 20.0, {"channels_in": 3, "width": 4, "encoder": "resnet"})
@@ -87,11 +94,30 @@ def test_a_search_looks_at_a_few_images_of_each_class_outside_of_the_fold(folds,
     )
     tune_classical(folds, "0", config, tmp_path / "parameters.json", seed=0)
     found = json.loads((tmp_path / "parameters.json").read_text())
+    assert found["annotations"] == "folds"
     assert [kind["name"] for kind in found["types"]] == ["cells", "tissue"]
     table = read_table(folds).set_index("Name")["Fold"]
     for kind in found["types"]:
         assert len(kind["examples"]) == 1
         assert all(table[name] == 1 for name in kind["examples"])
+
+
+def test_the_engine_is_that_of_the_image_whatever_was_read_before():
+    class Number:
+        halvings = 0
+
+        def __init__(self, number):
+            self.number = number
+
+        def segment(self, images):
+            return [np.full(image.shape[1:], self.number, np.int32) for image in images]
+
+    empty = np.zeros((2, 2), np.int32)
+    images = [Annotated(kind, empty[None].astype(np.float32), empty, kind, kind) for kind in ("cells", "tissue")]
+    for engines, expected in (({"cells": Number(1), "tissue": Number(2)}, [1, 2]), ({"": Number(3)}, [3, 3])):
+        predict = predict_by_class(engines)
+        assert [predict(one).max() for one in images] == expected
+        assert [predict(one).max() for one in reversed(images)] == expected[::-1]
 
 
 def test_every_class_is_segmented_by_its_own_engine(folds, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from platewise.config.segmenters import SegmenterAugmentConfig
-from platewise.segmentation.training.augment import draw_crop, recolour, relight
+from platewise.segmentation.training.augment import Crop, draw_crop, recolour, relight, see_at_extremes
 from platewise.segmentation.training.pairs import Pair, object_diameter
 
 CALM = SegmenterAugmentConfig(scale=1, elastic=0, intensity=0, blur=0, noise=0, invert=0, colour=0)
@@ -111,3 +111,29 @@ def test_grey_images_are_not_recoloured_and_colour_images_keep_their_shape():
     assert all(result.shape == colour.shape and np.isfinite(result).all() for result in results)
     assert any(np.array_equal(result[0], result[1]) for result in results)
     assert not any(np.array_equal(result, colour) for result in results)
+
+
+def test_crops_are_overexposed_and_emptied_but_for_a_few_objects():
+    crop = draw_crop(field(), 160, 20.0, 1.0, CALM, np.random.default_rng(0))
+    counts, cut = [], 0
+    for seed in range(200):
+        seen = see_at_extremes(crop, np.random.default_rng(seed))
+        numbers = np.unique(seen.label[seen.label > 0])
+        counts.append(len(numbers))
+        assert seen.diameter == crop.diameter
+        np.testing.assert_array_equal(seen.label[seen.label > 0], crop.label[seen.label > 0])
+        inside, outside = seen.image[0][seen.label > 0], seen.image[0][seen.label == 0]
+        # What is no longer in the truth is no longer in the picture.
+        assert np.median(inside) > np.percentile(outside, 80)
+        cut += (seen.image >= seen.image.max()).mean() > 0.05
+    whole = len(np.unique(crop.label)) - 1
+    assert whole > 3
+    assert 0.04 < np.mean(np.array(counts) <= 3) < 0.2
+    assert set(counts) <= {1, 2, 3, whole}
+    assert cut > 10
+
+
+def test_a_crop_without_objects_stays_without():
+    empty = Crop(np.ones((1, 32, 32), np.float32), np.zeros((32, 32), np.int32), 20.0)
+    for seed in range(30):
+        assert not see_at_extremes(empty, np.random.default_rng(seed)).label.any()

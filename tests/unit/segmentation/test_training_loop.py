@@ -8,8 +8,9 @@ import torch
 from pydantic import TypeAdapter
 
 from platewise.config.segmenters import TrainedSegmenter
+from platewise.segmentation.models import ModelInfo, build
 from platewise.segmentation.training import loop
-from platewise.segmentation.training.loop import TrainingError, learning_rate, train_segmenter
+from platewise.segmentation.training.loop import TrainingError, architecture, learning_rate, train_segmenter
 from platewise.segmentation.training.pairs import make_pair
 
 CPU = torch.device("cpu")
@@ -143,6 +144,21 @@ def test_a_loss_that_is_not_finite_is_an_error(pairs, monkeypatch):
     monkeypatch.setattr(loop, "_train_step", lambda *_: {"loss": math.nan})
     with pytest.raises(TrainingError, match=r"loss is nan in step 0.*learning_rate"):
         train_segmenter(pairs, [], config(), 0, CPU)
+
+
+def test_a_validation_loss_that_is_not_finite_is_an_error(pairs, monkeypatch):
+    monkeypatch.setattr(loop, "validate", lambda *_: {"validation_loss": math.nan})
+    with pytest.raises(TrainingError, match=r"validation loss is nan after step 1.*learning_rate"):
+        train_segmenter(pairs[:2], pairs[2:], config(steps=1, validate_every=1), 0, CPU)
+
+
+@pytest.mark.parametrize("engine", ["unet", "fpn", "flow", "maskrcnn"])
+def test_the_encoder_is_the_one_that_was_asked_for(engine):
+    for encoder, block in (("densenet", "DenseBlock"), ("inception", "InceptionBlock")):
+        made = architecture(config(engine=engine, encoder=encoder))
+        kinds = {type(part).__name__ for part in build(ModelInfo(engine, "nuclei", 20.0, made)).modules()}
+        assert block in kinds
+        assert "ResidualBlock" not in kinds
 
 
 def test_the_learning_rate_rises_and_falls():

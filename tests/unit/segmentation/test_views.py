@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from platewise.segmentation.views import VIEWS, predict_views, sample_label
+from platewise.segmentation.resample import sample_label
+from platewise.segmentation.views import VIEWS, predict_views
 
 
 class Bright:

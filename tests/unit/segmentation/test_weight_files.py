@@ -1,10 +1,12 @@
 """Which weights an engine opens: told when a campaign is planned, and part of what labels depend on."""
 
+import os
 import shutil
 
 import pytest
 import torch
 
+from platewise.config.ranking import RankingConfig
 from platewise.config.segmentation import (
     EnsembleNuclei,
     FlowCells,
@@ -17,7 +19,13 @@ from platewise.config.segmentation import (
 from platewise.errors import DataError
 from platewise.segmentation import weight_files as module
 from platewise.segmentation.description import ModelInfo
-from platewise.segmentation.weight_files import hash_content, label_parameters, weight_files, weight_problems
+from platewise.segmentation.weight_files import (
+    hash_content,
+    label_parameters,
+    ranking_parameters,
+    weight_files,
+    weight_problems,
+)
 from platewise.weights import save_tensors
 
 
@@ -97,6 +105,20 @@ def test_labels_do_not_depend_on_what_made_the_weights(write):
     assert label_parameters(SegmentationConfig(nuclei=ensemble)) == label_parameters(SegmentationConfig(nuclei=named))
 
 
+def test_a_ranking_depends_on_what_the_weights_of_its_committee_hold(write, tmp_path):
+    path = write("a.safetensors")
+
+    def parameters(path, **keys):
+        flow = FlowNuclei(weights=path, nucleus_diameter=20.0, **keys)
+        return ranking_parameters(RankingConfig(committee=(flow,), fields=7))
+
+    before = parameters(path)
+    assert before["fields"] == 7
+    assert parameters(str(shutil.copy(path, tmp_path / "elsewhere.safetensors")), batch=9) == before
+    assert parameters(path, flips=2) != before
+    assert parameters(write("a.safetensors", value=1.0)) != before
+
+
 def test_weights_that_are_gone_are_named(tmp_path):
     with pytest.raises(DataError, match=r"gone\.safetensors: cannot be read"):
         label_parameters(config(str(tmp_path / "gone.safetensors")))
@@ -112,6 +134,35 @@ def test_hash_of_a_folder_is_that_of_its_names_and_contents(tmp_path):
     assert folder("a", x="1", y="2") == folder("b", y="2", x="1")
     hashes = {folder("c", x="1", y="3"), folder("d", x="1", z="2"), folder("e", x="12"), folder("f", x="1", y="2")}
     assert len(hashes) == 4
+
+
+def test_a_file_that_did_not_change_is_read_once(tmp_path):
+    path, folder = tmp_path / "w", tmp_path / "folder"
+    path.write_text("one")
+    stat, first = path.stat(), hash_content(path)
+    # Neither size nor time tells of this change.
+    path.write_text("two")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert hash_content(path) == first
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    assert hash_content(path) != first
+    folder.mkdir()
+    (folder / "a").write_text("one")
+    first = hash_content(folder)
+    (folder / "b").write_text("two")
+    second = hash_content(folder)
+    (folder / "b").write_text("three")
+    assert len({first, second, hash_content(folder)}) == 3
+
+
+def test_a_file_that_is_replaced_at_once_is_read_again(tmp_path):
+    path, other = tmp_path / "w", tmp_path / "other"
+    path.write_text("one")
+    stat, first = path.stat(), hash_content(path)
+    other.write_text("two")
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    other.replace(path)
+    assert hash_content(path) != first
 
 
 def test_problems_are_told_with_their_key(write, tmp_path):

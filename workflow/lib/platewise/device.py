@@ -107,6 +107,15 @@ def torch_threads(threads: int) -> Iterator[None]:
 
 
 @contextmanager
+def full_float32() -> Iterator[None]:
+    """Let a GPU compute float32 convolutions in float32: torch would take TF32, which has 10 bits of 23."""
+    import torch
+
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
+        yield
+
+
+@contextmanager
 def reproducible(strict: bool = True) -> Iterator[None]:
     """Let torch use only algorithms that give the same result every time, in full float32 precision.
 

@@ -17,12 +17,15 @@ from platewise.files import whole_file
 
 # One key only: safetensors keeps its metadata without an order, so two keys could give two different files.
 _KEY = "platewise"
+# Among the facts: what the tensors were when they were written. safetensors itself checks nothing but lengths.
+_DIGEST = "tensors_sha256"
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], facts: dict[str, Any] | None = None) -> str:
     """Write tensors and JSON-able facts; return the SHA-256 of the file."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    content = save(plain, metadata={_KEY: json.dumps(facts or {}, sort_keys=True)})
+    told = (facts or {}) | {_DIGEST: _digest(plain)}
+    content = save(plain, metadata={_KEY: json.dumps(told, sort_keys=True)})
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
@@ -34,17 +37,32 @@ def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
     Raises
     ------
     DataError
-        If the file is missing, cut short or not safetensors.
+        If the file is missing, cut short, not safetensors, or its tensors are not those that were written.
     """
     try:
         with safe_open(Path(path), framework="pt", device="cpu") as handle:
             tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a dict
-            return tensors, json.loads((handle.metadata() or {}).get(_KEY, "{}"))
+            facts = json.loads((handle.metadata() or {}).get(_KEY, "{}"))
     except (OSError, SafetensorError, ValueError) as error:
         raise DataError(
             f"{path}: cannot be read as safetensors ({error}). "
             "Hint: remove the file and run again; it will be made anew."
         ) from error
+    if facts.pop(_DIGEST, None) != _digest(tensors):
+        raise DataError(
+            f"{path}: the weights are not those that were written. Hint: the file is damaged; remove it and run again, "
+            "or copy it anew from where it came."
+        )
+    return tensors, facts
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def training_state(network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

@@ -132,3 +132,24 @@ def test_a_whirl_ends():
     flow = (np.stack([cols, -rows]) / np.maximum(np.hypot(rows, cols), 1)).astype(np.float32)
     label = decode_flows((np.hypot(rows, cols) < 18).astype(np.float32), flow, 0.5, 0, math.inf, 20)
     assert label.max() >= 1
+
+
+@pytest.mark.parametrize("flow_error", [0.4, math.inf])
+def test_a_field_that_is_one_object_holds_none(flow_error):
+    """To check its flow would take minutes."""
+    foreground, flow = np.ones((1500, 1500), np.float32), np.zeros((2, 1500, 1500), np.float32)
+    flow[0] = np.sign(750 - np.arange(1500))[:, None]
+    assert not decode_flows(foreground, flow, 0.5, 0, flow_error, 20.0).any()
+
+
+def test_an_object_nine_times_as_wide_as_others_is_found():
+    rows, columns = np.indices((220, 220))
+    truth = (np.hypot(rows - 110, columns - 110) < 90).astype(np.int32)
+    label = decode_flows(truth.astype(np.float32), centre_flow(truth), 0.5, 0, 0.4, 20.0)
+    np.testing.assert_array_equal(label, truth)
+
+
+def test_without_a_check_no_flow_is_computed(monkeypatch, disks):
+    monkeypatch.setattr("platewise.segmentation.decode.flows.flow_errors", None)
+    label = decode_flows((disks > 0).astype(np.float32), centre_flow(disks), 0.5, 0, math.inf, 20)
+    np.testing.assert_array_equal(label, disks)

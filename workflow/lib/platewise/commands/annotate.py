@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from platewise.commands.choices import Device, Target, networks_on
 from platewise.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -22,21 +23,6 @@ annotate = typer.Typer(
 )
 
 _CONFIG = (".yaml", ".yml")
-
-
-class Target(StrEnum):
-    """What is annotated."""
-
-    nuclei = "nuclei"
-    cells = "cells"
-
-
-class Device(StrEnum):
-    """Where networks run."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 class Corrected(StrEnum):
@@ -69,13 +55,15 @@ def export_images(
         float, typer.Option(min=0, max=1, help="With IMAGES: what it counts to be unlike those before.")
     ] = 0.5,
     device: Annotated[Device, typer.Option(help="With IMAGES: where networks run.")] = Device.auto,
-    threads: Annotated[int, typer.Option(min=0, help="With IMAGES: CPU threads of networks; 0: one a core.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, help="With IMAGES: CPU threads of networks; 0 for OMP_NUM_THREADS, or one a core.")
+    ] = 0,
 ) -> None:
     """Write the images most worth annotating, with editable labels and outlines that napari and QuPath open.
 
     CONFIG: fields in the order of the rule rank_annotations, which a config with the section `ranking` runs. IMAGES:
-    each is segmented in seven views and ranked by how much these differ, which takes seven times as long as
-    `platewise segment`. README.txt in OUT tells how to go on.
+    each is seen in seven ways and ranked by how much these differ, which takes seven times as long as `platewise
+    segment` (eight times with an ensemble, whose members are asked one by one). README.txt in OUT tells how to go on.
     """
     from platewise.segmentation.annotate.export import check_new, export_queue
 
@@ -155,25 +143,20 @@ def _of_folder(
     device: Device,
     threads: int,
 ) -> Iterator[Candidate]:
-    """Rank a folder of images; ``stack`` holds the number of threads until they are exported."""
+    """Rank a folder of images; ``stack`` holds the number of threads, and the labels found, until they are exported."""
     from platewise.segmentation.annotate.sources import folder_candidates
-    from platewise.segmentation.engine import make_nuclei_engine, needs_torch
+    from platewise.segmentation.engine import needs_torch
     from platewise.segmentation.options import config_of_options
     from platewise.segmentation.pictures import list_pictures
     from platewise.segmentation.ranking_task import rank_folder
 
     images = list_pictures(source)
     config = config_of_options(engine, model, "nuclei", diameter)
-    chosen = None
-    if needs_torch(config):
-        from platewise.device import choose_device, torch_threads
-
-        chosen = choose_device(device.value, allotted=False)
-        stack.enter_context(torch_threads(threads or os.cpu_count() or 1))
-    ranked = rank_folder(images, config.nuclei, diversity, channel, chosen)[:number]
+    chosen = stack.enter_context(networks_on(device, threads)) if needs_torch(config) else None
+    labels = Path(stack.enter_context(TemporaryDirectory(prefix="platewise-")))
+    ranked = rank_folder(images, config.nuclei, labels, diversity, channel, chosen)[:number]
     group = (source if source.is_dir() else source.parent).resolve().name
-    finder = make_nuclei_engine(config.nuclei, chosen)
-    return folder_candidates(ranked, finder, channel, group, image_class or group)
+    return folder_candidates(ranked, channel, group, image_class or group)
 
 
 def _refuse(given: dict[str, object], expected: str, remedy: str) -> None:

@@ -9,17 +9,11 @@ from typing import Annotated
 
 import typer
 
+from platewise.commands.choices import Device, Target, networks_on
 from platewise.errors import ConfigError, PlatewiseError, Problem
 
 # Images that a GPU gets at a time; on a CPU each is done by itself.
 _GROUP = 16
-
-
-class Target(StrEnum):
-    """What to find."""
-
-    nuclei = "nuclei"
-    cells = "cells"
 
 
 class Given(StrEnum):
@@ -27,14 +21,6 @@ class Given(StrEnum):
 
     labels = "labels"
     images = "images"
-
-
-class Device(StrEnum):
-    """Where networks run."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 def segment(
@@ -78,9 +64,9 @@ def segment(
 ) -> None:
     """Find nuclei or cells in any images: a 16-bit label PNG for each, of the same name; 0 is background.
 
-    An image with more than 65,535 objects gets a 32-bit TIFF instead. Labels that are newer than their image are kept,
-    so that a run that was ended goes on; labels made otherwise are never mixed with these. An image that cannot be used
-    is named and the others go on; the exit status is then 1.
+    Cells have the numbers of their nuclei. A label with a number above 65,535 is a 32-bit TIFF instead. Labels that are
+    newer than their image and its nuclei are kept, so that a run that was ended goes on; labels made otherwise are
+    never mixed with these. An image that cannot be used is named and the others go on; the exit status is then 1.
     """
     from platewise.segmentation.engine import make_cells_engine, make_nuclei_engine, needs_torch
     from platewise.segmentation.folder import cells_work, nuclei_work, segment_folder
@@ -96,18 +82,13 @@ def segment(
     made_with = {
         "target": target.value,
         "channel": channel,
-        "nuclei": None if nuclei is None else nuclei_are.value,
+        "nuclei": None if nuclei is None else {"are": nuclei_are.value, "folder": str(nuclei.resolve())},
         "parameters": label_parameters(config),
     }
     with ExitStack() as stack:
         chosen, group = None, 1
         if needs_torch(config):
-            import torch
-
-            from platewise.device import choose_device, torch_threads
-
-            chosen = choose_device(device.value, allotted=False)
-            stack.enter_context(torch_threads(threads or torch.get_num_threads()))
+            chosen = stack.enter_context(networks_on(device, threads))
             group = 1 if chosen.type == "cpu" else _GROUP
         if nuclei is None:
             work = nuclei_work(make_nuclei_engine(config.nuclei, chosen), files, channel)

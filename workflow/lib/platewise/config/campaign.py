@@ -75,7 +75,7 @@ class CampaignConfig(Section):
         "`table`.",
     )
     segmentation_evaluation: SegmentationEvaluationConfig | None = Field(
-        None, description="Engines compared on annotated images that they have not seen. Left out: no comparison."
+        None, description="Engines compared on the same annotated images. Left out: no comparison."
     )
     ranking: RankingConfig | None = Field(
         None, description="Which fields are most worth annotating. Left out: they are not ranked."

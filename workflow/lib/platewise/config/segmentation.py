@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from platewise.config.base import Section
 
 # The general tools that platewise can call, when the user has installed them.
-TOOLS = ("cellpose", "stardist", "instanseg", "mesmer")
+Tool = Literal["cellpose", "stardist", "instanseg", "mesmer"]
+TOOLS: tuple[Tool, ...] = get_args(Tool)
+# Engines of nuclei or cells that are no networks, and networks that are not in torch.
+WITHOUT_NETWORK = frozenset({"classical", "tuned", "seeded"})
+IN_TENSORFLOW = frozenset({"stardist", "mesmer"})
 
 # Where the keys of version 0.1 are now: there was one engine then, and its keys stood in the section itself.
 MOVED = {
@@ -212,9 +216,7 @@ class EnsembleNuclei(Section):
 class ToolNuclei(Section):
     """A general tool that the user installed, with weights that the user has."""
 
-    engine: Literal["cellpose", "stardist", "instanseg", "mesmer"] = Field(
-        description="`cellpose`, `stardist`, `instanseg` or `mesmer`: that tool, if it is installed."
-    )
+    engine: Tool = Field(description="`cellpose`, `stardist`, `instanseg` or `mesmer`: that tool, if it is installed.")
     weights: str = Field(description="Path of the tool's weights. Nothing is downloaded.")
     nucleus_diameter: float | None = Field(
         None, gt=2, description="Typical diameter of a nucleus in pixels. Left out: the tool's own way."

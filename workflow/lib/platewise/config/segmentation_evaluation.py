@@ -49,14 +49,16 @@ ContenderConfig = Annotated[
 class SegmentationEvaluationConfig(Section):
     """Which engines are compared, and on what.
 
-    Each image is segmented by networks and parameters that were made without the images of its fold.
+    Each image is segmented by networks and parameters that the campaign made without the images of its fold; those
+    that it did not make are marked on the page.
     """
 
     annotations: str = Field(description="Name of the annotated images, one of the section `annotations`.")
     contenders: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ContenderConfig] = Field(
         min_length=1,
         description="Engines by name, each with the keys of `segmentation.nuclei`. One that names a segmenter of this "
-        "campaign is made once for each fold.",
+        "campaign is made once for each fold. Weights that come with platewise, or by path, may have seen the images: "
+        "the page marks what uses them, if only for want of `scale_segmenter`.",
     )
     reference: str = Field(description="The contender that all others are compared with, image by image.")
     ablation: bool = Field(

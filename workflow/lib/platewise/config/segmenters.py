@@ -28,7 +28,11 @@ class SegmenterAugmentConfig(Section):
     """Random changes to the pieces of images that a network is shown; turns and mirroring are always among them."""
 
     scale: float = Field(
-        1.6, ge=1, le=4, description="Objects are up to so many times larger or smaller than their working size."
+        1.6,
+        ge=1,
+        le=4,
+        description="Objects are up to so many times larger or smaller than their working size. Changes nothing for "
+        "`engine: scale`, which has to learn sizes of all kinds.",
     )
     elastic: float = Field(0.1, ge=0, le=1, description="Bending: so far are points moved, in diameters of an object.")
     intensity: float = Field(
@@ -47,8 +51,8 @@ class NetworkSegmenter(SegmenterBase):
 
     target: Literal["nuclei", "cells"] = Field(
         "nuclei",
-        description="What the labels show. `cells` takes images of two channels, nuclei and cells; `nuclei` takes grey "
-        "and colour images.",
+        description="What the labels show. `cells`, for the engine `flow` only, takes images of two channels, nuclei "
+        "and cells; `nuclei` takes grey and colour images.",
     )
     diameter: float = Field(
         20.0,

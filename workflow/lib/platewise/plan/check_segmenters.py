@@ -6,18 +6,17 @@ from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 from platewise.config.campaign import CampaignConfig
-from platewise.config.segmentation import CellsConfig
+from platewise.config.segmentation import CellsConfig, EnsembleNuclei, NucleiConfig
 from platewise.config.segmentation_evaluation import ContenderConfig, PerClassNuclei
 from platewise.config.segmenters import SegmenterConfig
 from platewise.errors import Problem
 from platewise.plan.annotations import AnnotatedImages
 from platewise.plan.engines import engines_of, networks_in, scales_in, segmenters_in
 from platewise.plan.sheets import expand
+from platewise.segmentation.description import DENSE
 from platewise.segmentation.weight_files import engine_problems
 
-# Members of an ensemble predict maps, which can be averaged.
-_DENSE = ("unet", "fpn", "flow")
-_ENGINES = (*_DENSE, "maskrcnn", "tuned")
+_ENGINES = (*DENSE, "maskrcnn", "tuned")
 _SCALE = ("scale",)
 
 
@@ -46,16 +45,18 @@ def check_segmenters(
         for kind in segmenter.classes if known else ():
             if kind not in known.classes:
                 yield _one_of(f"{place}.classes", kind, known.classes, "name classes of the index")
+        if getattr(segmenter, "target", "nuclei") == "cells" and segmenter.engine != "flow":
+            told = f"'cells', with the engine {segmenter.engine}"
+            yield Problem(f"{place}.target", told, "nuclei", "remove `target`; for cells, name the engine flow")
         yield from _check_start(f"{place}.start_from", segmenter)
     if "segmentation" not in reset:
         for key, target in (("nuclei", "nuclei"), ("cells", "cells")):
-            engine = getattr(config.segmentation, key)
             place = f"{source}, key segmentation.{key}"
-            yield from _check_engine(config, place, engine, target)
-            for name in segmenters_in(engine):
-                if name in config.segmenters and not config.segmenters[name].train_on_all:
-                    remedy = "remove `train_on_all: false` from it"
-                    yield Problem(place, f"the segmenter {name}", "one that is trained on all images", remedy)
+            yield from _check_use(config, place, getattr(config.segmentation, key), target)
+    for number, engine in enumerate(config.ranking.committee if config.ranking else ()):
+        place = f"{source}, key ranking.committee[{number}]"
+        yield from _check_use(config, place, engine, "nuclei")
+        yield from engine_problems(engine, "nuclei", place)
     yield from _check_evaluation(config, source, annotations)
 
 
@@ -79,6 +80,10 @@ def _check_evaluation(
             if segmenter and segmenter.annotations != evaluation.annotations and not segmenter.train_on_all:
                 told = f"the segmenter {used}, made from other images and not from all of them"
                 yield Problem(place, told, "one that is trained on all images", "remove `train_on_all: false` from it")
+        if evaluation.ablation and isinstance(engine, EnsembleNuclei) and engine.members:
+            # Each part would hold them: no network would be alone.
+            told, expected = f"{len(engine.members)} network(s) by path, with `ablation: true`", "`segmenters` only"
+            yield Problem(f"{place}.members", told, expected, "leave out `members`, or `ablation`")
         if isinstance(engine, PerClassNuclei) and known:
             missing = sorted(set(known.classes) - set(engine.segmenters))
             if missing:
@@ -91,11 +96,22 @@ def _check_annotations(config: CampaignConfig, place: str, name: str) -> Iterato
         yield _one_of(place, name, config.annotations, "add it to the section annotations, or correct the name")
 
 
+def _check_use(
+    config: CampaignConfig, place: str, engine: NucleiConfig | CellsConfig, target: str
+) -> Iterator[Problem]:
+    """Yield what is wrong with the segmenters of an engine that looks at the campaign's own fields."""
+    yield from _check_engine(config, place, engine, target)
+    for name in segmenters_in(engine):
+        if name in config.segmenters and not config.segmenters[name].train_on_all:
+            remedy = "remove `train_on_all: false` from it"
+            yield Problem(place, f"the segmenter {name}", "one that is trained on all images", remedy)
+
+
 def _check_engine(
     config: CampaignConfig, place: str, engine: ContenderConfig | CellsConfig, target: str
 ) -> Iterator[Problem]:
     """Yield what is wrong with the segmenters that an engine names."""
-    own = {"ensemble": _DENSE, "per_class": _ENGINES}.get(engine.engine, (engine.engine,))
+    own = {"ensemble": DENSE, "per_class": _ENGINES}.get(engine.engine, (engine.engine,))
     for name, wanted in [
         *((name, own) for name in networks_in(engine)),
         *((name, _SCALE) for name in scales_in(engine)),

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from platewise.config.base import parse_section
-from platewise.config.segmentation import CellsConfig, EnsembleNuclei, NucleiConfig, SegmentationConfig
+from platewise.config.ranking import RankingConfig
+from platewise.config.segmentation import (
+    IN_TENSORFLOW,
+    WITHOUT_NETWORK,
+    CellsConfig,
+    EnsembleNuclei,
+    NucleiConfig,
+    SegmentationConfig,
+)
 from platewise.config.segmentation_evaluation import ContenderConfig, PerClassNuclei, SegmentationEvaluationConfig
 from platewise.config.segmenters import SegmenterConfig
 
@@ -16,8 +24,18 @@ def segmenters_in(engine: ContenderConfig | CellsConfig) -> list[str]:
 
 
 def is_network(engine: ContenderConfig | CellsConfig) -> bool:
-    """Whether an engine is a network, of platewise or of a tool."""
-    return engine.engine not in ("classical", "tuned", "seeded")
+    """Whether an engine is a network, of platewise or of a tool: then it wants a GPU."""
+    return engine.engine not in WITHOUT_NETWORK
+
+
+def is_torch(engine: ContenderConfig | CellsConfig) -> bool:
+    """Whether an engine is a network in torch: then it takes a device, and seconds to start."""
+    return is_network(engine) and engine.engine not in IN_TENSORFLOW
+
+
+def uses_network(segmentation: SegmentationConfig) -> bool:
+    """Whether a campaign's own fields are segmented by a network."""
+    return is_network(segmentation.nuclei) or is_network(segmentation.cells)
 
 
 def networks_in(engine: ContenderConfig | CellsConfig) -> list[str]:
@@ -39,9 +57,11 @@ def _named(engine: ContenderConfig | CellsConfig, key: str) -> list[str]:
     return [] if name is None else [name]
 
 
-def segmenters_in_use(segmentation: SegmentationConfig) -> list[str]:
-    """Return the names of the campaign's segmenters that its own fields are segmented with."""
-    return list(dict.fromkeys(segmenters_in(segmentation.nuclei) + segmenters_in(segmentation.cells)))
+def segmenters_in_use(segmentation: SegmentationConfig, ranking: RankingConfig | None = None) -> list[str]:
+    """Return the names of the campaign's segmenters that its own fields are segmented with, or ranked besides."""
+    committee = () if ranking is None else ranking.committee
+    engines = (segmentation.nuclei, segmentation.cells, *committee)
+    return list(dict.fromkeys(name for engine in engines for name in segmenters_in(engine)))
 
 
 def with_files(engine: NucleiConfig | CellsConfig, files: Mapping[str, str]) -> NucleiConfig | CellsConfig:
@@ -77,6 +97,12 @@ def with_own_files(segmentation: SegmentationConfig, files: Mapping[str, str]) -
     """Return the section ``segmentation`` with the names of segmenters replaced by their files."""
     engines = {"nuclei": segmentation.nuclei, "cells": segmentation.cells}
     return segmentation.model_copy(update={key: with_files(engine, files) for key, engine in engines.items()})
+
+
+def with_committee_files(ranking: RankingConfig, files: Mapping[str, str]) -> RankingConfig:
+    """Return the section ``ranking`` with the names of segmenters replaced by their files."""
+    committee = tuple(with_files(engine, files) for engine in ranking.committee)
+    return ranking.model_copy(update={"committee": committee})
 
 
 def all_contenders(evaluation: SegmentationEvaluationConfig) -> dict[str, ContenderConfig]:

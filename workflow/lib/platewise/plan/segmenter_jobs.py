@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from platewise.plan.campaign import Campaign
 from platewise.plan.engines import all_contenders, file_name, shown_contenders
@@ -12,7 +13,7 @@ from platewise.plan.segmenters import (
     contender_files,
     evaluation_folds,
     folds_to_make,
-    own_files,
+    ranking_files,
     segmenter_file,
     segmenter_folder,
     start_weights,
@@ -51,15 +52,19 @@ def rank_job(campaign: Campaign, root: str) -> Job:
         f"{root}/plates/{name}/{kind}/{block}.parquet" for kind in ("fields", "inventory") for name, block in blocks
     ]
     inputs += [f"{root}/plates/{name}/illumination.zarr" for name in campaign.plates]
+    inputs += ranking_files(campaign).values()
     outputs = [f"{root}/campaign/annotations/{file}.parquet" for file in ("ranking", "objects")]
-    return make_job(
-        root, "rank_annotations", "ranking", "rank_annotations", [], [*inputs, *own_files(campaign).values()], outputs
-    )
+    return make_job(root, "rank_annotations", "ranking", "rank_annotations", [], inputs, outputs)
 
 
 def folds_table(root: str, annotations: str) -> str:
     """Return the table of a set of annotated images: what they are, and which fold each is in."""
     return f"{root}/campaign/annotations/{annotations}.folds.parquet"
+
+
+def annotations_of(folds_table: str | Path) -> str:
+    """Return the name of a set of annotated images from the path of its table."""
+    return Path(folds_table).name.partition(".")[0]
 
 
 def _made(campaign: Campaign, root: str, name: str, fold: str) -> Job:

@@ -46,6 +46,12 @@ def own_files(campaign: Campaign) -> dict[str, str]:
     return {name: segmenter_file(campaign, name, ALL) for name in segmenters_in_use(campaign.config.segmentation)}
 
 
+def ranking_files(campaign: Campaign) -> dict[str, str]:
+    """Return the files of the segmenters that rank the campaign's fields: name to path."""
+    names = segmenters_in_use(campaign.config.segmentation, campaign.config.ranking)
+    return {name: segmenter_file(campaign, name, ALL) for name in names}
+
+
 def evaluation_folds(campaign: Campaign) -> list[str]:
     """Return the names of the folds of the evaluation's images; none without an evaluation."""
     evaluation = campaign.config.segmentation_evaluation

@@ -7,12 +7,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from platewise.config.segmentation import NucleiConfig
+from platewise.config.segmentation import WITHOUT_NETWORK, NucleiConfig
 from platewise.config.segmentation_evaluation import ContenderConfig
 from platewise.config.segmenters import NetworkSegmenter, TunedSegmenter
 from platewise.plan.campaign import Campaign
-from platewise.plan.engines import all_contenders, contender_name, engines_of, file_name, is_network
+from platewise.plan.engines import (
+    all_contenders,
+    contender_name,
+    engines_of,
+    file_name,
+    is_network,
+    uses_network,
+)
 from platewise.plan.jobs import list_jobs
+from platewise.plan.segmenter_jobs import annotations_of
 from platewise.preflight.work import SEGMENTATION, Work
 
 # The rules whose work this is, with their wildcards in the order of their paths.
@@ -24,7 +32,6 @@ RULES = {
     "evaluate_segmentation": (),
     "rank_annotations": (),
 }
-_CLASSICAL = {"classical", "tuned", "seeded"}
 # The width that a rate of training is given for.
 _WIDTH = NetworkSegmenter.model_fields["width"].default
 # How often a field is seen to rank it: as it is, turned, scaled and in other light.
@@ -89,7 +96,7 @@ def planned_networks(campaign: Campaign) -> frozenset[str]:
     evaluation, segmentation = campaign.config.segmentation_evaluation, campaign.config.segmentation
     contenders = {} if evaluation is None else all_contenders(evaluation)
     learned = {file_name(name) for name, engine in contenders.items() if _is_learned(campaign, engine)}
-    own = {SEGMENTATION} if is_network(segmentation.nuclei) or is_network(segmentation.cells) else set()
+    own = {SEGMENTATION} if uses_network(segmentation) else set()
     return frozenset(learned | own)
 
 
@@ -104,10 +111,10 @@ def finished_networks(results: Path) -> frozenset[str]:
     found = set()
     for path in results.glob("campaign/segmentation/*/*.parquet"):
         engines = read_provenance(path)["contender"].values()
-        if any(engine["engine"] not in _CLASSICAL for engine in engines):
+        if any(engine["engine"] not in WITHOUT_NETWORK for engine in engines):
             found.add(path.parent.name)
     own = {engine["engine"] for engine in _own_engines(results).values()}
-    return frozenset(found if own <= _CLASSICAL else found | {SEGMENTATION})
+    return frozenset(found if own <= WITHOUT_NETWORK else found | {SEGMENTATION})
 
 
 def _own_engines(results: Path) -> dict[str, dict[str, Any]]:
@@ -126,20 +133,20 @@ def finished_segmenter_work(results: Path, field_area: float = 0.0) -> dict[str,
     """
     from platewise.tables import read_provenance, read_table
 
-    folder, found = results / "campaign", {}
-    area = 0.0
+    folder, found, areas = results / "campaign", {}, {}
     for path in sorted(folder.glob("annotations/*.folds.parquet")):
-        table = read_table(path, ["Height", "Width"])
+        table, name = read_table(path, ["Height", "Width"]), annotations_of(path)
         area = float((table["Height"] * table["Width"]).sum() / 1e6)
-        found[f"inventory_annotations/{path.name.partition('.')[0]}"] = Work(annotated=area)
-        area /= len(table)
+        found[f"inventory_annotations/{name}"] = Work(annotated=area)
+        areas[name] = area / len(table)
     for path in sorted(folder.glob("segmenters/*/*/curves.parquet")):
         facts, curves = read_provenance(path), read_table(path, ["step"])
-        work = Work(annotated=facts["images"] * area, training=_shown(facts["config"], int(curves["step"].max())))
+        seen = facts["images"] * _area_of(areas, facts)
+        work = Work(annotated=seen, training=_shown(facts["config"], int(curves["step"].max())))
         found["/".join(("train_segmenter", *path.parts[-3:-1]))] = work
     for path in sorted(folder.glob("segmenters/*/*/parameters.json")):
         facts = json.loads(path.read_text())
-        seen = sum(len(kind["examples"]) for kind in facts["types"]) * area
+        seen = sum(len(kind["examples"]) for kind in facts["types"]) * _area_of(areas, facts)
         found["/".join(("tune_classical", *path.parts[-3:-1]))] = Work(annotated=seen, training=seen * facts["trials"])
     for path in sorted(folder.glob("segmentation/*/*.parquet")):
         read, engines = float(read_table(path, ["Megapixels"])["Megapixels"].sum()), read_provenance(path)["contender"]
@@ -153,6 +160,12 @@ def finished_segmenter_work(results: Path, field_area: float = 0.0) -> dict[str,
         looks = _looks_of(_own_engines(results).get("nuclei", {}))
         found["rank_annotations"] = Work(looked=len(read_table(ranking, [])) * field_area * looks * _VIEWS)
     return found
+
+
+def _area_of(areas: Mapping[str, float], facts: Mapping[str, Any]) -> float:
+    """Return the megapixels of an image of the set that a segmenter learned from."""
+    # The first networks did not say which: their campaigns had one set.
+    return areas[facts.get("annotations", next(iter(areas)))]
 
 
 def _shown(segmenter: Mapping[str, Any], steps: int) -> float:

@@ -86,7 +86,7 @@ def figure_classes(summary: pd.DataFrame, engines: Sequence[str], measures: Sequ
     return finished
 
 
-def figure_cost(summary: pd.DataFrame, annotated: Mapping[str, int], measure: str) -> Figure:
+def figure_cost(summary: pd.DataFrame, annotated: Mapping[str, int | None], measure: str) -> Figure:
     """Accuracy against cost: seconds to the right, score upwards, larger marks where a person annotated more images.
 
     Parameters
@@ -94,19 +94,21 @@ def figure_cost(summary: pd.DataFrame, annotated: Mapping[str, int], measure: st
     summary
         As ``summary.summarise`` makes it.
     annotated
-        Engine to the number of images annotated to make it: 0 is drawn as an open mark.
+        Engine to the number of images annotated to make it: 0 is drawn as an open mark, None (not known) as an open
+        one with a dot.
     measure
         Score to draw.
     """
-    most = max([*annotated.values(), 1])
+    most = max([1, *(count or 0 for count in annotated.values())])
     figure = go.Figure()
     speeds = {name: _rows(summary, name, SPEED).set_index("Class").Value[ALL] for name in annotated}
     # Neighbours on the axis of seconds have their names above and below.
     sides = {name: 1 - 2 * (place % 2) for place, name in enumerate(sorted(speeds, key=lambda name: speeds[name]))}
     for name, mark in engine_marks(list(annotated)).items():
         row = _rows(summary, name, measure).set_index("Class").loc[[ALL]].reset_index()
-        size = _SMALLEST + (_LARGEST - _SMALLEST) * np.sqrt(annotated[name] / most)
-        images = "no annotated image" if not annotated[name] else f"{annotated[name]:,} annotated images"
+        count = annotated[name]
+        size = _SMALLEST + (_LARGEST - _SMALLEST) * np.sqrt((count or 0) / most)
+        images = f"annotated images: {'not known' if count is None else f'{count:,}'}"
         words = f"{_words(row.iloc[0])}<br>{significant(speeds[name])} CPU s per megapixel<br>{images}"
         figure.add_scatter(
             x=plain_list([speeds[name]]),
@@ -114,8 +116,8 @@ def figure_cost(summary: pd.DataFrame, annotated: Mapping[str, int], measure: st
             error_y=_bars(row),
             mode="markers",
             marker={
-                "color": mark.colour if annotated[name] else "#ffffff",
-                "symbol": mark.symbol,
+                "color": mark.colour if count else "#ffffff",
+                "symbol": mark.symbol if count is not None else f"{mark.symbol}-dot",
                 "opacity": 0.85,
                 "size": round(float(size), 1),
                 "line": {"color": mark.colour, "width": 2},

@@ -14,6 +14,7 @@ from platewise.report.figures import Figure
 from platewise.report.html import render_page, write_page
 from platewise.report.numbers import fixed, p_value, significant
 from platewise.report.pngs import data_uri
+from platewise.report.segmentation_contenders import Contender
 from platewise.report.segmentation_figures import (
     class_words,
     engine_marks,
@@ -39,31 +40,6 @@ from platewise.segmentation.summary import ALL, ENOUGH_IMAGES, MEMORY, SPEED
 MAIN, SECOND = "f1@0.7", "f1@0.5"
 COMPARED = (MAIN, SECOND, "dsb_score")
 _SIGNIFICANT = 0.05
-
-
-@dataclass(frozen=True)
-class Contender:
-    """What it took to make an engine.
-
-    Attributes
-    ----------
-    name
-        As in the tables.
-    words
-        What it is, for a person.
-    annotated
-        Images that a person annotated for it.
-    parameters
-        Parameters that a person set, all types of images together.
-    notes
-        What else it took, such as what a search found by itself.
-    """
-
-    name: str
-    words: str
-    annotated: int
-    parameters: int
-    notes: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,6 +138,8 @@ def write_segmentation_page(
         few=[class_words(name) for name in _few(tables.summary)],
         enough=ENOUGH_IMAGES,
         burden=[_burden(one, values) for one in contenders],
+        brought={one.name: one.brought for one in contenders if one.brought},
+        unknown=any(one.annotated is None for one in contenders),
         measures=[measure_words(name) for name in SCORES],
         groups=_score_groups(values, names, reference),
         differences=_difference_rows(tables.differences, names),
@@ -235,7 +213,7 @@ def _burden(one: Contender, values: Mapping[tuple[str, str, str], Mapping[str, A
     return {
         "name": one.name,
         "words": one.words,
-        "annotated": f"{one.annotated:,}",
+        "annotated": "not known" if one.annotated is None else f"{one.annotated:,}",
         "parameters": f"{one.parameters:,}",
         "notes": one.notes or "none",
         "speed": significant(values[one.name, ALL, SPEED]["Value"], 2),

@@ -10,19 +10,16 @@ import numpy as np
 import pandas as pd
 
 from platewise.algorithms import ALGORITHMS
-from platewise.config.segmentation import ClassicalNuclei, EnsembleNuclei
-from platewise.config.segmentation_evaluation import ContenderConfig, PerClassNuclei, SegmentationEvaluationConfig
+from platewise.config.segmentation import EnsembleNuclei
+from platewise.config.segmentation_evaluation import SegmentationEvaluationConfig
 from platewise.config.segmenters import SegmenterConfig
-from platewise.plan.engines import ablations, all_contenders, networks_in, shown_contenders
-from platewise.report.segmentation_page import Contender, EvaluationTables, Gallery, write_segmentation_page
+from platewise.plan.engines import ablations, all_contenders, shown_contenders
+from platewise.report.segmentation_contenders import ByFold, describe_contender
+from platewise.report.segmentation_page import EvaluationTables, Gallery, write_segmentation_page
 from platewise.segmentation.annotated import load_annotated
 from platewise.segmentation.evaluation import Annotated, read_prediction
 from platewise.segmentation.summary import ablate, compare_engines, summarise
-from platewise.segmentation.tuning import read_parameters
 from platewise.tables import read_table, read_tables, write_table
-
-# Segmenter to fold to file.
-ByFold = Mapping[str, Mapping[str, str | Path]]
 
 
 @dataclass(frozen=True)
@@ -120,62 +117,6 @@ def evaluate_segmentation(
         gallery=_gallery(files, evaluation, images),
         home=home,
     )
-
-
-_WORDS = {
-    "unet": "U-Net with classes for inside and boundary",
-    "fpn": "feature pyramid with distances and directions",
-    "flow": "U-Net with flows to the centre",
-    "maskrcnn": "Mask R-CNN",
-    "cellpose": "the tool Cellpose",
-    "stardist": "the tool StarDist",
-    "instanseg": "the tool InstanSeg",
-    "mesmer": "the tool Mesmer",
-}
-
-
-def describe_contender(
-    name: str,
-    engine: ContenderConfig,
-    segmenters: Mapping[str, SegmenterConfig],
-    images: pd.DataFrame,
-    evaluation: SegmentationEvaluationConfig,
-    parameters: ByFold,
-) -> Contender:
-    """Say what a contender is, and what a person had to do for it.
-
-    Annotated images are counted in the fold that has most of them; those of a segmenter that learned from other images
-    than the evaluation's are not known here.
-    """
-    used = [segmenters[one] for one in networks_in(engine)]
-    learned = [one for one in used if one.annotations == evaluation.annotations]
-    seen = pd.Series(False, index=images.index)
-    for one in learned:
-        seen |= images["Class"].isin(one.classes or list(images["Class"]))
-    annotated = max((int((seen & (images["Fold"] != fold)).sum()) for fold in images["Fold"].unique()), default=0)
-    notes = "" if len(learned) == len(used) else "learned from other images, which are not counted"
-    if isinstance(engine, ClassicalNuclei):
-        usual = ClassicalNuclei().model_dump()
-        keys = [key for key, value in engine.model_dump().items() if value != usual[key]]
-        return Contender(name, f"classical engine, {'default settings' if not keys else 'set by hand'}", 0, len(keys))
-    if engine.engine == "tuned":
-        found = [read_parameters(Path(path)) for one in networks_in(engine) for path in parameters[one].values()]
-        return Contender(
-            name,
-            "classical engine, parameters for each type of image",
-            max((one.annotated for one in found), default=0),
-            0,
-            "parameters are set by a search on these images, in place of an expert",
-        )
-    if isinstance(engine, EnsembleNuclei):
-        kinds = ", ".join(one.engine for one in used)
-        return Contender(name, f"ensemble of {len(used) + len(engine.members)} networks ({kinds})", annotated, 0, notes)
-    if isinstance(engine, PerClassNuclei):
-        kinds = " and ".join(dict.fromkeys(_WORDS.get(one.engine, one.engine) for one in used))
-        return Contender(
-            name, f"{kinds}, one for each type of image", annotated, 0, "a person names the type of an image"
-        )
-    return Contender(name, _WORDS[engine.engine], annotated, 0, notes)
 
 
 def _stacked(ablated: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

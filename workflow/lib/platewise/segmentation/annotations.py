@@ -97,8 +97,7 @@ def load_pair(annotation: Annotation) -> tuple[npt.NDArray[np.generic], npt.NDAr
         image has another number of channels.
     """
     # Planning reads indices, and does without the readers of images.
-    import numpy as np
-
+    from platewise.segmentation.numbering import without_gaps
     from platewise.segmentation.pictures import read_label, read_planes
 
     image, label = read_planes(annotation.image), read_label(annotation.label)
@@ -113,6 +112,4 @@ def load_pair(annotation: Annotation) -> tuple[npt.NDArray[np.generic], npt.NDAr
             f"{annotation.image}: found {len(image)} channels; expected 1 (grey), 2 (nuclei and cells) or 3 (red, "
             "green, blue). Hint: save the channels that a segmenter shall see."
         )
-    numbers = np.unique(label)
-    numbered = np.searchsorted(numbers[numbers > 0], label).astype(np.int32) + 1
-    return image, np.where(label > 0, numbered, 0).astype(np.int32)
+    return image, without_gaps(label)[0]

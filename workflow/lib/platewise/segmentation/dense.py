@@ -7,7 +7,7 @@ and at other scales), and decoded at that size; the labels are brought back to t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,13 +18,15 @@ from torch.nn import functional
 
 from platewise.config.segmentation import EnsembleNuclei, FlowNuclei, FpnNuclei, MaskRcnnNuclei, UnetNuclei
 from platewise.segmentation.decode.choose import decode
-from platewise.segmentation.decode.resize import enlarge_label
+from platewise.segmentation.decode.resize import resize_label
+from platewise.segmentation.decode.tidy import tidy
 from platewise.segmentation.description import ModelInfo
 from platewise.segmentation.flips import TURNS
 from platewise.segmentation.images import check_image, standardise
 from platewise.segmentation.maps import Maps, mean_maps
 from platewise.segmentation.models import load_dense, load_model, shipped_model
 from platewise.segmentation.scale import ScaleEstimator
+from platewise.segmentation.sizing import look_at_their_size
 from platewise.segmentation.tiles import TileRunner
 
 Image = npt.NDArray[np.float32]
@@ -51,7 +53,7 @@ def working_factor(shape: Shape, diameter: float, working: float) -> float:
     shape
         (y, x) of the image.
     diameter
-        Typical diameter of its nuclei in pixels; NaN if it is not known: then the image is seen as it is.
+        Typical diameter of its nuclei in pixels.
     working
         The diameter that the network knows.
 
@@ -60,8 +62,6 @@ def working_factor(shape: Shape, diameter: float, working: float) -> float:
     factor
         ``working / diameter``, rounded to steps of 2^(1/8), from 1/16 to 8; a factor above 1 gives 2^24 pixels at most.
     """
-    if math.isnan(diameter):
-        return 1.0
     factor = 2 ** (round(STEPS * math.log2(working / diameter)) / STEPS)
     factor = min(factor, max(1.0, math.sqrt(MOST_PIXELS / (shape[0] * shape[1]))))
     return min(max(factor, LEAST_FACTOR), LARGEST_FACTOR)
@@ -129,7 +129,7 @@ class MapPredictor:
         images
             (c, y, x) float32, standardised.
         diameters
-            Typical diameter of the nuclei of each, in its pixels; NaN if it is not known.
+            Typical diameter of the nuclei of each, in its pixels.
 
         Yields
         ------
@@ -212,36 +212,36 @@ class DenseEngine:
             # An image without contrast shows nothing, whatever a network makes of it.
             shown = [number for number, image in enumerate(standard) if image.any()]
             seen = [standard[number] for number in shown]
-            diameters = self._diameters(seen)
-            reading = {
-                shown[place]: pool.submit(self._read, maps, seen[place].shape[1:], diameters[place])
-                for place, maps in self._predictor.predict(seen, diameters)
-            }
-            return [
-                reading[number].result() if number in reading else np.zeros(image.shape[1:], np.int32)
-                for number, image in enumerate(standard)
-            ]
+
+            def look(diameters: Mapping[int, float]) -> Iterator[tuple[int, Label]]:
+                places, sizes = list(diameters), list(diameters.values())
+                reading = [
+                    (places[number], pool.submit(self._read, maps, seen[places[number]].shape[1:], sizes[number]))
+                    for number, maps in self._predictor.predict([seen[place] for place in places], sizes)
+                ]
+                return ((place, label.result()) for place, label in reading)
+
+            labels = [np.zeros(image.shape[1:], np.int32) for image in standard]
+            told, known = self._config.nucleus_diameter, self._predictor.diameter
+            for number, label in zip(shown, look_at_their_size(look, seen, told, self._scale, known), strict=True):
+                labels[number] = label
+            return labels
 
     @staticmethod
     def _prepare(image: Image, number: int) -> Image:
         return standardise(check_image(image, f"image {number}"))
 
-    def _diameters(self, images: Sequence[Image]) -> list[float]:
-        if self._scale is None:
-            return [float(self._config.nucleus_diameter)] * len(images)
-        return self._scale.diameters(images)
-
     def _read(self, maps: Maps, shape: Shape, diameter: float) -> Label:
-        """Read nuclei from maps at the working size and bring them to ``shape``."""
+        """Read nuclei from maps at the working size and bring them to ``shape``, in one piece each and in order."""
         known = self._predictor.diameter
         label = decode(
             maps,
             threshold=self._config.foreground_threshold,
             minimum_area=self._config.minimum_area,
             flow_error=self._flow_error,
-            diameter=known if math.isnan(diameter) else diameter * working_factor(shape, diameter, known),
+            diameter=diameter * working_factor(shape, diameter, known),
         )
-        return enlarge_label(label, maps.foreground, shape, self._config.foreground_threshold)
+        return tidy(resize_label(label, maps.foreground, shape, self._config.foreground_threshold), 1)
 
 
 def make_dense(config: DenseConfig, device: torch.device | None = None) -> DenseEngine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -82,9 +83,13 @@ def read_info(path: Path, kinds: tuple[Kind, ...], target: Target) -> ModelInfo:
         info = ModelInfo(**{name: facts[name] for name in ("kind", "target", "diameter", "architecture", "facts")})
     except KeyError as error:
         raise DataError(f"{path}: the description lacks {error}. {_HINT}") from error
-    if not isinstance(info.architecture, dict) or not isinstance(info.diameter, int | float) or info.diameter <= 0:
+    if not isinstance(info.architecture, dict) or not _is_diameter(info.diameter):
         raise DataError(f"{path}: the description holds no diameter above 0 and architecture. {_HINT}")
     return info
+
+
+def _is_diameter(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def read_kind(path: Path) -> Kind:

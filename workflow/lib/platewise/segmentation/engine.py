@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from platewise.config.segmentation import CellsConfig, NucleiConfig, SegmentationConfig
+from platewise.plan.engines import is_torch
 
 if TYPE_CHECKING:
     import torch
@@ -98,8 +99,8 @@ def make_engine(config: SegmentationConfig, channels: list[str], device: torch.d
 
 
 def needs_torch(config: SegmentationConfig) -> bool:
-    """Return whether an engine of ``config`` is a network: then it wants a device, and seconds to start."""
-    return config.nuclei.engine not in ("classical", "tuned") or config.cells.engine != "seeded"
+    """Return whether an engine of ``config`` is a network in torch: then it takes a device, and seconds to start."""
+    return is_torch(config.nuclei) or is_torch(config.cells)
 
 
 def make_nuclei_engine(config: NucleiConfig, device: torch.device | None = None) -> NucleiEngine:

@@ -22,7 +22,6 @@ from platewise.segmentation.scoring import SCORES, overlap, score_overlap
 
 Image = npt.NDArray[np.float32]
 Label = npt.NDArray[np.int32]
-Predict = Callable[[Image], Label]
 
 COSTS = ("Objects", "Predicted", "Megapixels", "Seconds", "WallSeconds", "PeakMB")
 COLUMNS = ("Engine", "Image", "Class", "Group", "Fold", *SCORES, *COSTS)
@@ -61,6 +60,9 @@ class Annotated:
     fold: int = 0
 
 
+Predict = Callable[[Annotated], Label]
+
+
 def score_images(
     predict: Predict, annotated: Iterable[Annotated], engine: str, predictions: Path | None = None
 ) -> pd.DataFrame:
@@ -72,7 +74,7 @@ def score_images(
     Parameters
     ----------
     predict
-        From an image (c, y, x) to its label image (y, x).
+        From an annotated image to a label image (y, x) of the same shape; its truth is not to be looked at.
     annotated
         Images with their truth; read lazily, each is dropped when its row is made.
     engine
@@ -104,9 +106,9 @@ def score_images(
                     "annotate the image at its full size."
                 )
             if not rows:
-                predict(one.image)
+                predict(one)
             with measured() as cost:
-                found = predict(one.image)
+                found = predict(one)
             pairs = overlap(one.label, found)
             rows.append(
                 {

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 
 from platewise.algorithms import ALGORITHMS
 from platewise.config.segmentation import NucleiConfig
 from platewise.device import torch_threads
-from platewise.plan.engines import is_network
+from platewise.plan.engines import is_torch
 from platewise.segmentation.annotated import load_annotated
-from platewise.segmentation.engine import NucleiEngine, make_nuclei_engine
-from platewise.segmentation.evaluation import Annotated, score_images
+from platewise.segmentation.engine import Label, NucleiEngine, make_nuclei_engine
+from platewise.segmentation.evaluation import Annotated, Predict, score_images
 from platewise.tables import read_table, write_table
 
 
@@ -53,11 +50,10 @@ def predict_held_out(
         If an engine cannot be made, or an image has changed.
     """
     table = read_table(folds)
-    chosen = _ByClass({kind: make_nuclei_engine(engine) for kind, engine in engines.items()})
+    predict = predict_by_class({kind: make_nuclei_engine(engine) for kind, engine in engines.items()})
     # torch alone would double the memory that is measured of an engine without it.
-    with torch_threads(threads) if any(map(is_network, engines.values())) else nullcontext():
-        annotated = chosen.follow(load_annotated(table[table["Fold"] == fold]))
-        rows = score_images(chosen.segment, annotated, name, Path(predictions))
+    with torch_threads(threads) if any(map(is_torch, engines.values())) else nullcontext():
+        rows = score_images(predict, load_annotated(table[table["Fold"] == fold]), name, Path(predictions))
     facts = {
         "stage": "held_out",
         "contender": {kind: engine.model_dump(mode="json") for kind, engine in engines.items()},
@@ -66,19 +62,10 @@ def predict_held_out(
     write_table(rows, scores, facts)
 
 
-class _ByClass:
-    """An engine for each class of images, or one (``""``) for all: the class is that of the image last handed on."""
+def predict_by_class(engines: Mapping[str, NucleiEngine]) -> Predict:
+    """Return what segments an image with the engine for its class, or with the one (``""``) for all."""
 
-    def __init__(self, engines: Mapping[str, NucleiEngine]) -> None:
-        self._engines = engines
-        self._kind = ""
+    def predict(one: Annotated) -> Label:
+        return engines["" if "" in engines else one.image_class].segment([one.image])[0]
 
-    def follow(self, annotated: Iterable[Annotated]) -> Iterator[Annotated]:
-        """Hand on images, and note the class of each."""
-        for one in annotated:
-            self._kind = one.image_class if "" not in self._engines else ""
-            yield one
-
-    def segment(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
-        """Segment the image that was handed on."""
-        return self._engines[self._kind].segment([image])[0]
+    return predict

@@ -11,7 +11,7 @@ import torch
 
 from platewise.config.segmentation import FlowCells
 from platewise.segmentation.decode.flows import decode_flows
-from platewise.segmentation.decode.resize import enlarge_label
+from platewise.segmentation.decode.resize import resize_label
 from platewise.segmentation.dense import MapPredictor
 from platewise.segmentation.description import shipped_model
 from platewise.segmentation.diameter import object_diameter
@@ -84,7 +84,7 @@ class FlowCellsEngine:
         found = decode_flows(
             maps.foreground, maps.flow, self._threshold, 0.0, flow_error=math.inf, diameter=self._predictor.diameter
         )
-        return pair_cells(enlarge_label(found, maps.foreground, nuclei.shape, self._threshold), nuclei)
+        return pair_cells(resize_label(found, maps.foreground, nuclei.shape, self._threshold), nuclei)
 
 
 def nucleus_and_cell(nuclear: Image, channels: Image, diameter: float) -> Image:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from platewise.ahead import run_ahead
 from platewise.errors import DataError, PlatewiseError
 from platewise.files import whole_file
 from platewise.segmentation.engine import CellsEngine, Image, Label, NucleiEngine
-from platewise.segmentation.images import check_image
+from platewise.segmentation.images import check_finite, check_image
+from platewise.segmentation.numbering import without_gaps
 from platewise.segmentation.pictures import label_path, read_label, read_picture, read_planes, write_label
 
 Loaded = TypeVar("Loaded")
@@ -49,8 +49,20 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Work(Generic[Loaded]):
-    """How an image is read, and how several that were read are segmented."""
+    """How an image is read, and how several that were read are segmented.
 
+    Attributes
+    ----------
+    sources
+        Files by the names of images, a mapping for each kind of file. A label that is older than one of its image's is
+        made anew.
+    read
+        From the name of an image.
+    segment
+        From what was read of several images to their labels.
+    """
+
+    sources: tuple[Mapping[str, Path], ...]
     read: Callable[[str], Loaded]
     segment: Callable[[list[Loaded]], list[Label]]
 
@@ -71,7 +83,7 @@ def nuclei_work(engine: NucleiEngine, images: Mapping[str, Path], channel: int |
     def read(name: str) -> Image:
         return check_image(read_picture(images[name], channel), str(images[name]))
 
-    return Work(read, engine.segment)
+    return Work((images,), read, engine.segment)
 
 
 def cells_work(
@@ -80,8 +92,8 @@ def cells_work(
     channel: int | None,
     nuclei: Mapping[str, Path],
     finder: NucleiEngine | None,
-) -> Work[tuple[Image, Image]]:
-    """Find the cells of given nuclei.
+) -> Work[tuple[Image, Image, Label | None]]:
+    """Find the cells of given nuclei; cells have the numbers of the nuclei, whatever these are.
 
     Parameters
     ----------
@@ -97,32 +109,34 @@ def cells_work(
         Finds nuclei in images of the nuclear channel; None where their labels are given.
     """
 
-    def read(name: str) -> tuple[Image, Image]:
+    def read(name: str) -> tuple[Image, Image, Label | None]:
         if name not in nuclei:
             raise DataError(f"{images[name]}: has no nuclei of its name. Hint: --nuclei needs a file for every image.")
-        cells = _finite(
-            read_planes(images[name]) if channel is None else read_picture(images[name], channel), images[name]
-        )
+        planes = read_planes(images[name]) if channel is None else read_picture(images[name], channel)
+        cells = check_finite(planes, str(images[name]))
         if finder is None:
-            shown = read_label(nuclei[name])
+            # Engines count up to the largest number, which may be any that 32 bits can hold.
+            shown, numbers = without_gaps(read_label(nuclei[name]))
             _refuse_image(shown, nuclei[name])
         else:
-            shown = _finite(read_picture(nuclei[name]), nuclei[name]).mean(axis=0)
+            shown = check_finite(read_picture(nuclei[name]), str(nuclei[name])).mean(axis=0)
+            numbers = None
         if shown.shape != cells.shape[1:]:
             raise DataError(
                 f"{nuclei[name]}: {shown.shape[0]} x {shown.shape[1]} pixels; its image {images[name]} has "
                 f"{cells.shape[1]} x {cells.shape[2]}. Hint: the two must show the same field at one size."
             )
-        return cells, shown
+        return cells, shown, numbers
 
-    def segment(several: list[tuple[Image, Image]]) -> list[Label]:
-        cells, shown = (list(part) for part in zip(*several, strict=True))
-        labels = shown if finder is None else finder.segment([image[None] for image in shown])
+    def segment(several: list[tuple[Image, Image, Label | None]]) -> list[Label]:
+        cells, shown, numbers = (list(part) for part in zip(*several, strict=True))
+        if finder is not None:
+            return engine.segment(cells, finder.segment([image[None] for image in shown]), shown)
         # Without an image of the nuclei, their shapes stand for it.
-        nuclear = [(label > 0).astype(np.float32) for label in labels] if finder is None else shown
-        return engine.segment(cells, labels, nuclear)
+        found = engine.segment(cells, shown, [(label > 0).astype(np.float32) for label in shown])
+        return [given[label] for given, label in zip(numbers, found, strict=True)]
 
-    return Work(read, segment)
+    return Work((images, nuclei), read, segment)
 
 
 def segment_folder(
@@ -135,7 +149,7 @@ def segment_folder(
 ) -> Iterator[Outcome]:
     """Segment images and write a label image for each; an image that cannot be used is named, and the others go on.
 
-    A label that is newer than its image is kept, so that a run that was ended goes on where it was.
+    A label that is newer than the files it was made from is kept, so that a run that was ended goes on where it was.
 
     Parameters
     ----------
@@ -160,12 +174,12 @@ def segment_folder(
     Raises
     ------
     DataError
-        Before any work: if ``out`` is the folder of the images, or holds labels that were made otherwise.
+        Before any work: if ``out`` is the folder of the images or nuclei, or holds labels that were made otherwise.
     """
-    _check_out(images, out, made_with, overwrite)
-    done = _done(images, out)
+    _check_out(images, out, work, made_with, overwrite)
+    done = _done(images, out, work)
     for name, label in done.items():
-        yield Outcome(name, label, int(read_label(label).max(initial=0)), 0.0)
+        yield Outcome(name, label, _count(read_label(label)), 0.0)
     pending = [name for name in images if name not in done]
     loaded: list[tuple[str, Any]] = []
     for name, reading in run_ahead(work.read, pending, depth=group):
@@ -183,12 +197,21 @@ def _segment(loaded: list[tuple[str, Any]], out: Path, work: Work[Any]) -> Itera
     labels = work.segment([image for _, image in loaded])
     seconds = (time.perf_counter() - begin) / len(loaded)
     for (name, _), label in zip(loaded, labels, strict=True):
-        yield Outcome(name, write_label(out, name, label), int(np.unique(label[label > 0]).size), seconds)
+        yield Outcome(name, write_label(out, name, label), _count(label), seconds)
 
 
-def _check_out(images: Mapping[str, Path], out: Path, made_with: dict[str, Any], overwrite: bool) -> None:
-    if any(path.parent.resolve() == out.resolve() for path in images.values()):
-        raise DataError(f"{out}: is the folder of the images. Hint: give the labels a folder of their own.")
+def _count(label: Label) -> int:
+    return int(np.count_nonzero(np.unique(label)))
+
+
+def _check_out(
+    images: Mapping[str, Path], out: Path, work: Work[Any], made_with: dict[str, Any], overwrite: bool
+) -> None:
+    for source in (path for files in work.sources for path in files.values()):
+        if source.parent.resolve() == out.resolve():
+            raise DataError(
+                f"{out}: is the folder of {source.name}, which is read. Hint: give the labels a folder of their own."
+            )
     record = out / RECORD
     there = [label for name in images if (label := label_path(out, name)) is not None]
     if overwrite:
@@ -197,8 +220,8 @@ def _check_out(images: Mapping[str, Path], out: Path, made_with: dict[str, Any],
             label.unlink()
     elif there and _read_record(record) != made_with:
         raise DataError(
-            f"{there[0]}: was made with other weights or settings, or by something else. Hint: name another folder, or "
-            "make all labels anew with --overwrite."
+            f"{there[0]}: was made with other weights, settings or nuclei, or by something else. Hint: name another "
+            "folder, or make all labels anew with --overwrite."
         )
     with whole_file(record) as temporary:
         temporary.write_text(json.dumps(made_with, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -211,21 +234,15 @@ def _read_record(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _done(images: Mapping[str, Path], out: Path) -> dict[str, Path]:
+def _done(images: Mapping[str, Path], out: Path, work: Work[Any]) -> dict[str, Path]:
     labels = {name: label_path(out, name) for name in images}
-    return {
-        name: label
-        for name, label in labels.items()
-        if label is not None and label.stat().st_mtime_ns >= images[name].stat().st_mtime_ns
-    }
+    return {name: label for name, label in labels.items() if label is not None and _is_newest(label, name, work)}
 
 
-def _finite(planes: npt.NDArray[np.generic], path: Path) -> Image:
-    image = np.ascontiguousarray(planes, dtype=np.float32)
-    if not np.isfinite(image).all():
-        bad = int((~np.isfinite(image)).sum())
-        raise DataError(f"{path}: {bad} pixels are NaN or infinite. Hint: write the image anew from its source.")
-    return image
+def _is_newest(label: Path, name: str, work: Work[Any]) -> bool:
+    sources = [files.get(name) for files in work.sources]
+    # Without one of its files an image is read again, which says what is missing.
+    return all(source is not None and label.stat().st_mtime_ns >= source.stat().st_mtime_ns for source in sources)
 
 
 def _refuse_image(label: Label, path: Path) -> None:

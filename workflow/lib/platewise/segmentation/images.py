@@ -13,6 +13,9 @@ Image = npt.NDArray[np.float32]
 LOW, HIGH = 1.0, 99.8
 # Percentiles of large images are taken from a sample of this many pixels.
 _SAMPLE = 200_000
+# Where this percentile is at most so many standard deviations of the noise from the middle (of a normal distribution:
+# 2.3), all but a few pixels are ground. So many pixels, so many standard deviations away at least, are an object.
+_GROUND, _NOISE, _FAR, _FEW = 99.0, 4.0, 10.0, 50
 # Beyond the percentiles the values are kept, but a hot pixel must not blow up the network.
 _LIMIT = 3.0
 
@@ -44,7 +47,12 @@ def check_image(image: npt.NDArray[np.generic], name: str = "image") -> Image:
             f"{name}: found an array of shape {np.shape(image)}; nuclei are found in images with 1 channel (grey) or 3 "
             "(red, green, blue). Hint: hand over the channel that shows the nuclei."
         )
-    array = np.ascontiguousarray(array, dtype=np.float32)
+    return check_finite(array, name)
+
+
+def check_finite(image: npt.NDArray[np.generic], name: str = "image") -> Image:
+    """Return an image of any shape as float32, or refuse it with a `DataError` if a value is NaN or infinite."""
+    array = np.ascontiguousarray(image, dtype=np.float32)
     if not np.isfinite(array).all():
         bad = int((~np.isfinite(array)).sum())
         raise DataError(f"{name}: {bad} pixels are NaN or infinite. Hint: write the image anew from its source.")
@@ -52,7 +60,7 @@ def check_image(image: npt.NDArray[np.generic], name: str = "image") -> Image:
 
 
 def standardise(image: Image) -> Image:
-    """Scale every channel from its 1st and 99.8th percentile to 0..1; a grey image becomes three equal channels.
+    """Scale every channel from its `brightness_range` to 0..1; a grey image becomes three equal channels.
 
     Scaling each channel by itself also takes away most of a stain's or lamp's colour cast. A channel without contrast
     becomes 0.
@@ -82,7 +90,25 @@ def standardise_channels(image: Image) -> Image:
 
 
 def brightness_range(channel: Image) -> tuple[float, float]:
-    """Return the 1st and 99.8th percentile of a (y, x) image, of an even sample of it where it is large."""
+    """Return the darkest and brightest level that count in a (y, x) image.
+
+    They are its 1st and 99.8th percentile (of an even sample where it is large), unless what stands out is so rare that
+    they are those of the ground: the last nuclei of a field cover less of it. Then the end of the range is the level
+    that nine in ten of the pixels that stand out from the ground do not exceed.
+    """
     step = max(1, int(np.sqrt(channel.size / _SAMPLE)))
-    low, high = np.percentile(channel[::step, ::step], (LOW, HIGH))
-    return float(low), float(high)
+    at = (LOW, 15.87, 50, 84.13, HIGH, _GROUND)
+    low, below, middle, above, high, ground = np.percentile(channel[::step, ::step], at).tolist()
+    # Half of the ground's pixels lie on the far side of its middle: their spread is its noise, objects or none.
+    if ground - middle <= _NOISE * (middle - below):
+        high = _rare_level(channel - middle, _FAR * (middle - below), high - middle) + middle
+    if middle - low <= _NOISE * (above - middle):
+        low = middle - _rare_level(middle - channel, _FAR * (above - middle), middle - low)
+    # On a ground without any noise, and with less on it, everything counts.
+    return (low, high) if high > low else (float(channel.min()), float(channel.max()))
+
+
+def _rare_level(heights: Image, far: float, otherwise: float) -> float:
+    """Return the level of the pixels that are higher than ``far``, if they are enough for an object."""
+    rare = heights[heights > far]
+    return float(np.percentile(rare, 90)) if rare.size >= _FEW else otherwise

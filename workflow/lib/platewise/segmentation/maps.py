@@ -22,7 +22,7 @@ class Maps:
     boundary
         (y, x) probability that it lies on the rim of an object (``unet``).
     distance
-        (y, x) distance from the object's rim, 0 outside and at the rim, 1 at its centre (``fpn``).
+        (y, x) depth in the object, as a share of its largest: 1 at its deepest pixels, 0 outside (``fpn``).
     flow
         (2, y, x) rows and columns of the unit vector that leads to the object's centre (``flow``: along the diffusion
         from the centre; ``fpn``: straight), about 0 outside.

@@ -79,9 +79,13 @@ def _load(path: Path, kinds: tuple[Kind, ...], target: Target) -> tuple[ModelInf
             f"{found.get(names[0], 'missing')}, expected {expected.get(names[0], 'nothing of that name')} "
             f"({len(names)} such). Hint: make the file again with train_segmenter."
         )
-    bad = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
-    if bad:
-        raise DataError(f"{path}: {bad[0]} holds values that are not finite. Hint: make the file again.")
+    for name, kind in network.state_dict().items():
+        if tensors[name].is_floating_point() != kind.is_floating_point():
+            raise DataError(
+                f"{path}: {name} holds {tensors[name].dtype}, expected {kind.dtype}. Hint: make the file again."
+            )
+        if not tensors[name].isfinite().all():
+            raise DataError(f"{path}: {name} holds values that are not finite. Hint: make the file again.")
     state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     network.load_state_dict(state)
     return info, network.eval()

@@ -127,7 +127,7 @@ def label_path(folder: Path, stem: str) -> Path | None:
 
 
 def write_label(folder: Path, stem: str, label: Label) -> Path:
-    """Write a (y, x) label image as a 16-bit PNG, or as a 32-bit TIFF when it holds more than 65,535 objects.
+    """Write a (y, x) label image as a 16-bit PNG, or as a 32-bit TIFF when a number in it is above 65,535.
 
     Returns
     -------

@@ -6,6 +6,7 @@ import logging
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from platewise.fields import BadFieldError
 from platewise.illumination import read_illumination
 from platewise.segmentation.engine import Image, Label, NucleiEngine, make_nuclei_engine
 from platewise.segmentation.images import check_image
-from platewise.segmentation.pictures import read_picture
+from platewise.segmentation.pictures import read_picture, write_label
 from platewise.segmentation.ranking import (
     UnsureObject,
     describe_image,
@@ -83,23 +84,45 @@ class Committee:
     ) -> None:
         asked = [member for engine in (config, *further) for member in _members(engine)]
         self._engines: list[NucleiEngine] = [make_nuclei_engine(engine, device) for engine in asked]
+        self._config, self._device = config, device
         # What the first engine finds in the image itself is the reference once more, unless that is of all members.
         self._first = 0 if isinstance(config, EnsembleNuclei) else 1
 
     def examine(self, image: Image, reference: Label) -> Doubt:
         """Ask how sure the committee is of the nuclei ``reference`` (y, x) that were found in an image (c, y, x)."""
-        others = predict_views(self._engines, image)[self._first :]
-        objects = tuple(rank_objects(reference, others))
-        count = sum(item.number > 0 for item in objects)
-        return Doubt(image_uncertainty(reference, others), objects, count, describe_image(image, reference))
+        return _doubt(image, reference, predict_views(self._engines, image)[self._first :])
+
+    def find(self, image: Image) -> tuple[Label, Doubt]:
+        """Find the nuclei (y, x) of an image (c, y, x), and ask how sure the committee is of them."""
+        found = predict_views(self._engines, image)
+        reference = found[0] if self._first else self._ensemble.segment([image])[0]
+        return reference, _doubt(image, reference, found[self._first :])
+
+    @cached_property
+    def _ensemble(self) -> NucleiEngine:
+        # Only for images whose nuclei are not known: a campaign has found its own.
+        return make_nuclei_engine(self._config, self._device)
 
 
 @dataclass(frozen=True)
 class RankedImage:
-    """An image of a folder, with how unsure the committee is of it; ``objects`` are the worst first."""
+    """An image of a folder, with how unsure the committee is of it.
+
+    Attributes
+    ----------
+    name, path
+        Of the image.
+    label
+        File of the nuclei that were found.
+    uncertainty
+        0 to 1.
+    objects
+        The unsure ones, the worst first.
+    """
 
     name: str
     path: Path
+    label: Path
     uncertainty: float
     objects: tuple[UnsureObject, ...]
 
@@ -178,6 +201,7 @@ def rank_fields(
 def rank_folder(
     images: Mapping[str, Path],
     config: NucleiConfig,
+    labels: Path,
     diversity: float,
     channel: int | None = None,
     device: torch.device | None = None,
@@ -190,6 +214,8 @@ def rank_folder(
         Files by name.
     config
         The engine.
+    labels
+        Folder to write the nuclei to: those of all images would fill the memory.
     diversity
         See `RankingConfig`.
     channel
@@ -202,7 +228,7 @@ def rank_folder(
     DataError
         If no image can be used.
     """
-    engine, committee = make_nuclei_engine(config, device), Committee(config, (), device)
+    committee = Committee(config, (), device)
     listed, doubts = [], []
     for (name, path), reading in run_ahead(lambda item: read_picture(item[1], channel), images.items()):
         try:
@@ -210,8 +236,9 @@ def rank_folder(
         except DataError as error:
             log.warning("%s is left out: %s", name, error)
             continue
-        listed.append((name, path))
-        doubts.append(committee.examine(image, engine.segment([image])[0]))
+        reference, doubt = committee.find(image)
+        listed.append((name, path, write_label(labels, name, reference)))
+        doubts.append(doubt)
         log.info("%s: uncertainty %.3f", name, doubts[-1].uncertainty)
     if not listed:
         raise DataError(f"none of {len(images)} images can be used. Hint: see what is said of each above.")
@@ -225,6 +252,12 @@ def _members(config: NucleiConfig) -> list[NucleiConfig]:
     if not isinstance(config, EnsembleNuclei):
         return [config]
     return [config.model_copy(update={"members": (member,)}) for member in config.members]
+
+
+def _doubt(image: Image, reference: Label, others: Sequence[Label]) -> Doubt:
+    objects = tuple(rank_objects(reference, others))
+    count = sum(item.number > 0 for item in objects)
+    return Doubt(image_uncertainty(reference, others), objects, count, describe_image(image, reference))
 
 
 def _order(doubts: Sequence[Doubt], diversity: float) -> npt.NDArray[np.int64]:

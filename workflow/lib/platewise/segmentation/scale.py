@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from skimage.transform import resize
+from scipy.special import expit
 from torch import nn
 from torch.nn import functional
 
+from platewise.device import full_float32
+from platewise.segmentation.diameter import object_diameter
 from platewise.segmentation.models import load_model, shipped_model
 from platewise.segmentation.networks.blocks import ConvUnit, ResidualBlock
 from platewise.segmentation.networks.decoders import double
+from platewise.segmentation.resample import resize_image
 
 Image = npt.NDArray[np.float32]
 
@@ -23,8 +26,9 @@ Image = npt.NDArray[np.float32]
 REFERENCE = 20.0
 # Larger images are shrunk to this side for the look: objects of 4 to 120 pixels are then told apart.
 LOOK_SIDE = 768
-# Share of the crop that must be foreground before its size is believed.
-_LEAST_FOREGROUND = 0.002
+# So much of what a look shows must be foreground before its size is believed, in pixels of the look: two nuclei of ten
+# pixels. A share would miss the last cells of a field.
+_LEAST_FOREGROUND = 150
 
 
 class ScaleNetwork(nn.Module):
@@ -67,12 +71,12 @@ class ScaleNetwork(nn.Module):
         label
             (y, x) label image of a crop.
         diameter
-            Typical diameter of the objects in the whole image, in pixels of the crop: in a crop that is little larger
-            than an object, all that one sees is cut. NaN if there are none.
+            Typical diameter of the objects of the whole image, in pixels of the crop; NaN if there are none. It is the
+            answer where the crop shows fewer than three whole objects; else it is theirs, which can be seen.
         """
         height, width = (side // 8 * 8 for side in label.shape)
         inside = (label[:height, :width] > 0).reshape(height // 8, 8, width // 8, 8).mean(axis=(1, 3))
-        size = np.full(inside.shape, np.log2(diameter / REFERENCE))
+        size = np.full(inside.shape, np.log2(_diameter_in_sight(label, diameter) / REFERENCE))
         return np.stack([inside, np.nan_to_num(size)]).astype(np.float32)
 
     def loss(
@@ -119,8 +123,7 @@ def _look(network: ScaleNetwork, image: Image, factor: float) -> float:
     height, width = (max(1, round(side * factor)) for side in image.shape[1:])
     # Grey images are three times the same.
     parts = image[:1] if np.array_equal(image[0], image[1]) and np.array_equal(image[0], image[2]) else image
-    seen = np.stack([resize(part, (height, width), order=1, mode="edge", anti_aliasing=factor < 1) for part in parts])
-    seen = np.broadcast_to(seen, (3, height, width)).astype(np.float32)
+    seen = np.broadcast_to(resize_image(parts, (height, width)), (3, height, width))
     sides = (
         -(-height // ScaleNetwork.stride) * ScaleNetwork.stride,
         -(-width // ScaleNetwork.stride) * ScaleNetwork.stride,
@@ -128,11 +131,12 @@ def _look(network: ScaleNetwork, image: Image, factor: float) -> float:
     seen = np.pad(seen, ((0, 0), (0, sides[0] - height), (0, sides[1] - width)))
     device = next(network.parameters()).device
     batch = torch.from_numpy(seen[None]).to(device).contiguous(memory_format=torch.channels_last)
-    foreground, size = network(batch)[0].float().cpu().numpy()
+    with full_float32():
+        foreground, size = network(batch)[0].cpu().numpy()
     rows, columns = -(-height // 8), -(-width // 8)
-    share = 1 / (1 + np.exp(-foreground[:rows, :columns]))
+    share = expit(foreground[:rows, :columns])
     share = np.where(share > 0.25, share, 0)
-    if share.sum() < _LEAST_FOREGROUND * share.size:
+    if share.sum() * 8 * 8 < _LEAST_FOREGROUND:
         return math.nan
     return REFERENCE * 2 ** weighted_median(size[:rows, :columns].ravel(), share.ravel()) / factor
 
@@ -142,3 +146,10 @@ def weighted_median(values: npt.NDArray[np.float32], weights: npt.NDArray[np.flo
     order = np.argsort(values, kind="stable")
     total = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(total, total[-1] / 2)])
+
+
+def _diameter_in_sight(label: npt.NDArray[np.int32], otherwise: float) -> float:
+    """Return the median diameter of the objects that the border does not cut, if there are three at least."""
+    whole = label.copy()
+    whole[np.isin(label, np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]]))] = 0
+    return object_diameter(whole) if np.unique(whole).size > 3 else otherwise

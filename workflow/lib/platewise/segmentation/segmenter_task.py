@@ -14,6 +14,7 @@ from platewise.config.segmenters import TrainedSegmenter, TunedSegmenter
 from platewise.device import DeviceRequest, choose_device, torch_threads
 from platewise.errors import DataError
 from platewise.files import whole_file
+from platewise.plan.segmenter_jobs import annotations_of
 from platewise.segmentation.annotated import digest_of, learned_from, load_annotated, validation_rows
 from platewise.segmentation.card import training_card
 from platewise.segmentation.tuning import write_parameters
@@ -97,7 +98,8 @@ def train(
         "images": len(table),
         "digest": digest_of(table),
     }
-    write_table(_curves(trained.curves), target / CURVES, {"stage": "segmenter", **facts})
+    told = {"stage": "segmenter", "annotations": annotations_of(folds), **facts}
+    write_table(_curves(trained.curves), target / CURVES, told)
     digest = save_model(target / WEIGHTS, replace(trained.info, facts=facts), trained.network, half=True)
     made = {
         "device": f"{chosen.type}, {threads} thread(s)",
@@ -137,7 +139,13 @@ def tune_classical(folds: str | Path, fold: str, config: TunedSegmenter, target:
         list(table["Name"]), list(table["Group"]), list(table["Class"]), config.images_per_class, seed
     )
     parameters = tune_types(list(load_annotated(table.iloc[drawn])), config.trials, seed)
-    facts = {"fold": fold, "seed": seed, "trials": config.trials, "algorithm": ALGORITHMS["segment"]}
+    facts = {
+        "annotations": annotations_of(folds),
+        "fold": fold,
+        "seed": seed,
+        "trials": config.trials,
+        "algorithm": ALGORITHMS["segment"],
+    }
     write_parameters(parameters, Path(target), facts)
 
 

@@ -24,6 +24,7 @@ from platewise.errors import DataError
 from platewise.fields import MISSING, BadFieldError, ReadFile, read_field
 from platewise.illumination import read_illumination
 from platewise.inventory import field_status
+from platewise.plan.engines import uses_network
 from platewise.qc.fields import field_quality
 from platewise.scratch import Scratch, read_fields
 from platewise.segmentation.engine import FieldEngine, FieldLabels, make_engine, needs_torch
@@ -100,7 +101,7 @@ def segment_block(
     scratch
         Where images are copied ahead; None reads them in their place.
     device, allotted
-        See ``device.choose_device``; for engines that are networks.
+        See ``device.choose_device``; for engines that are networks in torch.
     threads
         CPU threads of such engines.
     """
@@ -140,7 +141,7 @@ def segment_block(
 
 @contextmanager
 def _engine(settings: SegmentSettings, device: DeviceRequest, allotted: bool, threads: int) -> Iterator[FieldEngine]:
-    """Make the engine, on the device that is to be used; other engines than networks never import torch."""
+    """Make the engine, on the device that is to be used; engines without torch never import it."""
     if not needs_torch(settings.segmentation):
         yield make_engine(settings.segmentation, settings.channels)
         return
@@ -163,7 +164,7 @@ def _segment(
         return engine.segment(images) if images else [], engine.halvings - before
 
     # A network works on the next fields while these are written; engines on the CPU would only hold more memory.
-    depth = int(needs_torch(settings.segmentation))
+    depth = int(uses_network(settings.segmentation))
     for batch, segmented in run_ahead(work, _read_batches(fields, settings, scratch), depth):
         for field, reason in batch.bad:
             yield _bad(store, plate, field, reason)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from platewise.device import halve_on_oom
+from platewise.device import full_float32, halve_on_oom
 
 Array = npt.NDArray[np.float32]
 
@@ -157,10 +157,9 @@ class TileRunner:
 
     def _forward(self, tiles: torch.Tensor) -> torch.Tensor:
         kind = torch.bfloat16 if self._device.type == "cpu" else torch.float16
-        # Without TF32, which cuts float32 to 10 bits where nobody asked for half precision.
         with (
             torch.inference_mode(),
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False),
+            full_float32(),
             torch.autocast(self._device.type, dtype=kind, enabled=self._half),
         ):
             seen = tiles.to(self._device, non_blocking=True).contiguous(memory_format=torch.channels_last)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from skimage.transform import resize
 
 from platewise.segmentation.engine import Image, Label, NucleiEngine
+from platewise.segmentation.resample import resize_image, sample_label
 
 Shape = tuple[int, int]
 
@@ -33,19 +33,10 @@ class View:
     restore: Callable[[Label, Shape], Label]
 
 
-def sample_label(label: Label, shape: Shape) -> Label:
-    """Bring a label image to another shape by taking the nearest pixel."""
-    rows, columns = (
-        ((np.arange(length) + 0.5) * old / length).astype(int) for length, old in zip(shape, label.shape, strict=True)
-    )
-    return label[np.ix_(rows, columns)]
-
-
 def _scaled(name: str, factor: float) -> View:
     def alter(image: Image) -> Image:
         shape = tuple(max(1, round(side * factor)) for side in image.shape[1:])
-        planes = [resize(plane, shape, order=1, anti_aliasing=factor < 1) for plane in image]
-        return np.stack(planes).astype(np.float32)
+        return resize_image(image, shape)
 
     return View(name, alter, sample_label)
 

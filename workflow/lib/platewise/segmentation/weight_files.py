@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from platewise.config.segmentation import CellsConfig, NucleiConfig, SegmentationConfig
+from platewise.config.ranking import RankingConfig
+from platewise.config.segmentation import TOOLS, CellsConfig, NucleiConfig, SegmentationConfig
 from platewise.errors import DataError, Problem
 from platewise.segmentation.description import DENSE, Target, read_info, shipped_model
 
 Files = dict[str, Path]
+# A file with its size, its time and its number.
+_Stamp = tuple[Path, int, int, int]
 
 # Keys of an engine that say where weights lie, or what makes them; what counts is what is in them.
 _PLACES = frozenset({"weights", "members", "parameters", "scale_weights", "segmenter", "segmenters", "scale_segmenter"})
@@ -34,7 +38,7 @@ def weight_files(config: NucleiConfig | CellsConfig, target: Target) -> Files:
             return {}
         case "tuned":
             return {} if config.parameters is None else {"parameters": Path(config.parameters)}
-        case "cellpose" | "stardist" | "instanseg" | "mesmer":
+        case engine if engine in TOOLS:
             return {"weights": Path(config.weights)}
         case "ensemble":
             files = {f"members.{number}": Path(path) for number, path in enumerate(config.members)}
@@ -76,28 +80,47 @@ def engine_parameters(config: NucleiConfig | CellsConfig, target: Target) -> dic
     return config.model_dump(mode="json", exclude=_PLACES | SPEED_KEYS) | {"content": content}
 
 
+def ranking_parameters(config: RankingConfig) -> dict[str, Any]:
+    """Return everything in the section ``ranking`` that its tables depend on (see ``label_parameters``)."""
+    committee = [engine_parameters(engine, "nuclei") for engine in config.committee]
+    return config.model_dump(mode="json", exclude={"committee"}) | {"committee": committee}
+
+
 def hash_content(path: Path) -> str:
     """Return the SHA-256 of a file, or of the names and contents of all files in a folder.
+
+    A process reads what did not change only once.
 
     Raises
     ------
     DataError
         If it cannot be read.
     """
-    digest = hashlib.sha256()
     try:
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_dir():
-                continue
-            if file != path:
-                digest.update(f"{file.relative_to(path)}\n{file.stat().st_size}\n".encode())
-            with file.open("rb") as handle:
-                while piece := handle.read(_PIECE):
-                    digest.update(piece)
+        files = [file for file in sorted(path.rglob("*")) if not file.is_dir()] if path.is_dir() else [path]
+        return _hash_files(path, tuple(map(_stamp, files)))
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror or error}). Hint: correct the path of the weights."
         ) from error
+
+
+def _stamp(file: Path) -> _Stamp:
+    # The number too: a file that is replaced within a tick of the clock keeps size and time, never the number.
+    stat = file.stat()
+    return file, stat.st_size, stat.st_mtime_ns, stat.st_ino
+
+
+@lru_cache
+def _hash_files(path: Path, stamps: tuple[_Stamp, ...]) -> str:
+    """Hash files as their stamps say they are: a plan asks for the same weights once a contender and fold."""
+    digest = hashlib.sha256()
+    for file, size, *_ in stamps:
+        if file != path:
+            digest.update(f"{file.relative_to(path)}\n{size}\n".encode())
+        with file.open("rb") as handle:
+            while piece := handle.read(_PIECE):
+                digest.update(piece)
     return digest.hexdigest()
 
 
@@ -108,7 +131,7 @@ def engine_problems(config: NucleiConfig | CellsConfig, target: Target, section:
         if not path.exists():
             yield Problem(place, f"no file {path}", "a file of weights", "correct the path, or make the file first")
             continue
-        if key == "parameters" or config.engine in ("cellpose", "stardist", "instanseg", "mesmer"):
+        if key == "parameters" or config.engine in TOOLS:
             continue
         kinds = {"scale_weights": ("scale",), "weights": (config.engine,)}.get(key, DENSE)
         try:

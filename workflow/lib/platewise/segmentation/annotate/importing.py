@@ -17,6 +17,7 @@ from platewise.files import whole_file
 from platewise.plan.sheets import read_sheet
 from platewise.segmentation.annotate.geojson import read_outlines
 from platewise.segmentation.annotate.queue import NO, YES, Exported, hash_file, read_queue
+from platewise.segmentation.numbering import without_gaps
 from platewise.segmentation.pictures import MOST_OBJECTS, read_label, read_planes, write_label
 from platewise.segmentation.pieces import number_pieces
 from platewise.store.fields import hash_label
@@ -217,10 +218,7 @@ def _listed(items: list[int] | tuple[int | str, ...]) -> str:
 
 def _within_16_bits(label: Label) -> Label:
     """Keep the numbers, unless one is too large for a 16-bit image: then count anew, in their order."""
-    if label.max(initial=0) <= MOST_OBJECTS:
-        return label
-    numbers = np.unique(label[label > 0])
-    return np.where(label > 0, np.searchsorted(numbers, label) + 1, 0).astype(np.int32)
+    return label if label.max(initial=0) <= MOST_OBJECTS else without_gaps(label)[0]
 
 
 def _check_place(index: Path, row: Exported) -> None:

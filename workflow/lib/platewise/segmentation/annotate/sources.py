@@ -17,9 +17,8 @@ from platewise.illumination import read_illumination
 from platewise.plan.campaign import Campaign
 from platewise.segmentation.annotate.export import Candidate, Content
 from platewise.segmentation.diameter import object_diameter
-from platewise.segmentation.engine import Image, Label, NucleiEngine
-from platewise.segmentation.images import check_image
-from platewise.segmentation.pictures import read_picture
+from platewise.segmentation.engine import Image, Label
+from platewise.segmentation.pictures import read_label, read_picture
 from platewise.segmentation.ranking import UnsureObject
 from platewise.segmentation.ranking_task import RankedImage
 from platewise.segmentation.seeded import cell_body
@@ -85,16 +84,14 @@ def campaign_candidates(
 
 
 def folder_candidates(
-    ranked: Sequence[RankedImage], engine: NucleiEngine, channel: int | None, group: str, image_class: str
+    ranked: Sequence[RankedImage], channel: int | None, group: str, image_class: str
 ) -> Iterator[Candidate]:
-    """Yield ranked images of a folder, with the nuclei that an engine finds in them.
+    """Yield ranked images of a folder, with the nuclei that were found in them.
 
     Parameters
     ----------
     ranked
         In order, as `rank_folder` returns them.
-    engine
-        The one that was ranked.
     channel
         Which channel of a file shows nuclei; None where it holds one grey or colour image.
     group, image_class
@@ -103,8 +100,7 @@ def folder_candidates(
     for item in ranked:
 
         def read(item: RankedImage = item) -> Content:
-            image = read_picture(item.path, channel)
-            return Content(image, engine.segment([check_image(image, str(item.path))])[0], item.objects)
+            return Content(read_picture(item.path, channel), read_label(item.label), item.objects)
 
         yield Candidate(item.name, group, image_class, str(item.path), item.uncertainty, read)
 

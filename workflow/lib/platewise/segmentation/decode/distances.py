@@ -12,7 +12,7 @@ from platewise.segmentation.decode.tidy import tidy
 Map = npt.NDArray[np.float32]
 Label = npt.NDArray[np.int32]
 
-# Least height of a peak above the pass to a higher one; the distance goes from 0 at the rim to 1 at the centre.
+# Least height of a peak above the pass to a higher one; the distance goes from about 0 at the rim to 1 at the deepest.
 _HEIGHT = 0.2
 # Smoothing, in typical diameters.
 _SMOOTHING = 0.04
@@ -26,7 +26,7 @@ def decode_distances(foreground: Map, distance: Map, threshold: float, minimum_a
     foreground
         (y, x) probability that the pixel lies in an object.
     distance
-        (y, x) distance from the object's rim, 1 at its centre.
+        (y, x) depth in the object, as a share of its largest (see ``targets.centre_distance``).
     threshold
         Least probability of a pixel of an object.
     minimum_area

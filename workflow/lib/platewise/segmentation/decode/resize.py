@@ -13,7 +13,7 @@ Label = npt.NDArray[np.int32]
 Map = npt.NDArray[np.float32]
 
 
-def enlarge_label(label: Label, foreground: Map, shape: tuple[int, int], threshold: float = 0.5) -> Label:
+def resize_label(label: Label, foreground: Map, shape: tuple[int, int], threshold: float = 0.5) -> Label:
     """Bring a label image to another size, its outlines as smooth as the foreground map.
 
     Each new pixel lies among four old ones, which have weights as in bilinear interpolation. It goes to the object with
@@ -37,21 +37,21 @@ def enlarge_label(label: Label, foreground: Map, shape: tuple[int, int], thresho
     label
         int32 of ``shape`` with the same numbers. An object that falls between the new pixels has one of them.
     """
-    enlarged = _enlarge(
+    resized = _resample(
         np.ascontiguousarray(label, np.int32), np.ascontiguousarray(foreground, np.float32), *shape, threshold
     )
-    lost = np.setdiff1d(label, enlarged)
+    lost = np.setdiff1d(label[label > 0], resized)
     if lost.size:
-        _restore(enlarged, label, lost)
-    return enlarged
+        _restore(resized, label, lost)
+    return resized
 
 
-def _restore(enlarged: Label, label: Label, lost: npt.NDArray[np.integer]) -> None:
+def _restore(resized: Label, label: Label, lost: npt.NDArray[np.integer]) -> None:
     """Give each lost object the nearest pixel to its centre that is free or can be spared, in place."""
-    areas = np.bincount(enlarged.ravel(), minlength=int(label.max()) + 1)
-    scale = np.divide(enlarged.shape, label.shape)
+    areas = np.bincount(resized.ravel(), minlength=int(label.max()) + 1)
+    scale = np.divide(resized.shape, label.shape)
     centres = (np.array(ndi.center_of_mass(label > 0, label, lost)) + 0.5) * scale - 0.5
-    rows, cols = np.indices(enlarged.shape, sparse=True)
+    rows, cols = np.indices(resized.shape, sparse=True)
     for number, (y, x) in zip(lost, centres, strict=True):
         reach = 2
         while True:
@@ -59,7 +59,7 @@ def _restore(enlarged: Label, label: Label, lost: npt.NDArray[np.integer]) -> No
                 slice(max(int(y) - reach, 0), int(y) + reach + 2),
                 slice(max(int(x) - reach, 0), int(x) + reach + 2),
             )
-            owners = enlarged[window]
+            owners = resized[window]
             to_spare = (owners == 0) | (areas[owners] > 1)
             if to_spare.any():
                 break
@@ -72,7 +72,7 @@ def _restore(enlarged: Label, label: Label, lost: npt.NDArray[np.integer]) -> No
 
 
 @kernel
-def _enlarge(label, foreground, height, width, threshold):
+def _resample(label, foreground, height, width, threshold):
     old_height, old_width = label.shape
     out = np.zeros((height, width), np.int32)
     numbers, weights = np.empty(4, np.int32), np.empty(4)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from platewise.config.segmentation import MaskRcnnNuclei
+from platewise.device import full_float32
 from platewise.segmentation.decode.tidy import tidy
 from platewise.segmentation.dense import make_estimator, rescale, working_factor, working_shape
 from platewise.segmentation.flips import TURNS
@@ -20,6 +20,7 @@ from platewise.segmentation.maskrcnn.features import FeatureRunner
 from platewise.segmentation.maskrcnn.network import MaskRcnn
 from platewise.segmentation.maskrcnn.paste import paste_masks
 from platewise.segmentation.models import ModelInfo, load_model, shipped_model
+from platewise.segmentation.sizing import look_at_their_size
 
 Image = npt.NDArray[np.float32]
 Label = npt.NDArray[np.int32]
@@ -58,15 +59,24 @@ class MaskRcnnEngine:
         labels = [np.zeros(image.shape[1:], np.int32) for image in standard]
         # An image without contrast shows nothing, whatever a network makes of it.
         shown = [number for number, image in enumerate(standard) if image.any()]
-        for place, seen, detections in self._detect([standard[number] for number in shown]):
-            labels[shown[place]] = draw_label(detections, seen, labels[shown[place]].shape)
+        seen = [standard[number] for number in shown]
+
+        def look(diameters: Mapping[int, float]) -> Iterator[tuple[int, Label]]:
+            places = list(diameters)
+            found = self._detect([seen[place] for place in places], list(diameters.values()))
+            for number, shape, detections in found:
+                yield places[number], draw_label(detections, shape, seen[places[number]].shape[1:])
+
+        found = look_at_their_size(look, seen, self._config.nucleus_diameter, self._scale, self._working)
+        for number, label in zip(shown, found, strict=True):
+            labels[number] = label
         return labels
 
-    def _detect(self, images: Sequence[Image]) -> Iterator[tuple[int, Shape, Detections]]:
+    def _detect(self, images: Sequence[Image], diameters: Sequence[float]) -> Iterator[tuple[int, Shape, Detections]]:
         """Yield each image's place, the (y, x) shape in which the network saw it, and what it found."""
         shapes = [
             working_shape(image.shape[1:], working_factor(image.shape[1:], diameter, self._working))
-            for image, diameter in zip(images, self._diameters(images), strict=True)
+            for image, diameter in zip(images, diameters, strict=True)
         ]
 
         def copies() -> Iterator[Image]:
@@ -83,12 +93,9 @@ class MaskRcnnEngine:
                 # In one order, whatever order they came in: sums round.
                 ready = [look for _, look in sorted(looks.pop(place).items())]
                 thresholds = self._config.score_threshold, self._config.overlap_threshold
-                yield place, shapes[place], detect(self._network, ready, shapes[place], *thresholds)
-
-    def _diameters(self, images: Sequence[Image]) -> list[float]:
-        if self._scale is None:
-            return [float(self._config.nucleus_diameter or math.nan)] * len(images)
-        return self._scale.diameters(images)
+                with full_float32():
+                    detections = detect(self._network, ready, shapes[place], *thresholds)
+                yield place, shapes[place], detections
 
 
 def draw_label(detections: Detections, seen: Shape, shape: Shape) -> Label:

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import expit, softmax
 from torch import nn
 
 from platewise.segmentation.maps import Maps
@@ -65,10 +66,9 @@ class DenseNetwork(nn.Module):
     def maps(self, raw: npt.NDArray[np.float32]) -> Maps:
         """Return what raw outputs (k, y, x) of one image mean."""
         if self.kind == "unet":
-            exponents = np.exp(raw - raw.max(axis=0))
-            _, inside, boundary = exponents / exponents.sum(axis=0)
+            _, inside, boundary = softmax(raw, axis=0)
             return Maps(foreground=inside + boundary, boundary=boundary)
-        foreground = 1 / (1 + np.exp(-raw[0]))
+        foreground = expit(raw[0])
         if self.kind == "fpn":
             return Maps(foreground=foreground, distance=np.clip(raw[1], 0, 1), flow=raw[2:])
         return Maps(foreground=foreground, flow=raw[1:] / FLOW_SCALE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ _KNOTS = 40
 _WITH_OBJECT = 0.8
 # Shares of crops that are unevenly lit, blurred and noisy, where any are to be.
 _UNEVEN, _BLURRED, _NOISY = 0.3, 0.3, 0.5
+# Shares of crops that are overexposed, and emptied but for a few objects, for networks that tell sizes.
+_OVEREXPOSED, _SPARSE = 0.15, 0.1
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,41 @@ def draw_crop(
     truth = ndi.map_coordinates(label, places, order=0, mode="constant")
     seen = recolour(crop, config, rng)
     return Crop(relight(seen, config, rng), truth, pair.diameter * zoom / 2**level)
+
+
+def see_at_extremes(crop: Crop, rng: np.random.Generator) -> Crop:
+    """Overexpose some crops, and empty others but for one to three objects.
+
+    For a network that tells sizes: it must not go by the softness of edges, nor by how many objects there are. What it
+    says decides at which size another network looks, and there is no second opinion on a field of dying cells.
+    """
+    if rng.uniform() < _OVEREXPOSED:
+        crop = replace(crop, image=_expose(crop.image, rng))
+    return _thin_out(crop, rng) if rng.uniform() < _SPARSE else crop
+
+
+def _expose(image: Image, rng: np.random.Generator) -> Image:
+    """Stretch a part of the range of brightness to the whole, and cut off the rest."""
+    low, high = np.percentile(image, (1, 99.8))
+    begin = rng.uniform(0, 0.3)
+    end = rng.uniform(begin + 0.1, 1)
+    begin, end = low + begin * (high - low), low + end * (high - low)
+    return ((np.clip(image, begin, end) - begin) / max(end - begin, 1e-6)).astype(np.float32)
+
+
+def _thin_out(crop: Crop, rng: np.random.Generator) -> Crop:
+    """Paint all objects but a few over with pixels of the background."""
+    numbers = np.unique(crop.label[crop.label > 0])
+    chosen = rng.choice(numbers, min(len(numbers), rng.integers(1, 4)), replace=False)
+    kept = np.isin(crop.label, chosen)
+    # Their margins glow, too.
+    painted = ndi.binary_dilation(crop.label > 0, iterations=3) & ~ndi.binary_dilation(kept, iterations=3)
+    ground = crop.image[:, ndi.binary_dilation(crop.label > 0, iterations=3) == 0]
+    if not ground.size:
+        return crop
+    image = crop.image.copy()
+    image[:, painted] = ground[:, rng.integers(ground.shape[1], size=np.count_nonzero(painted))]
+    return replace(crop, image=image, label=np.where(kept, crop.label, 0))
 
 
 def _places(

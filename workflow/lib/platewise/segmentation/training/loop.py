@@ -17,10 +17,10 @@ import torch
 from platewise.ahead import run_ahead
 from platewise.algorithms import ALGORITHMS
 from platewise.config.segmenters import TrainedSegmenter
-from platewise.device import reproducible
+from platewise.device import full_float32, reproducible
 from platewise.errors import DataError
 from platewise.segmentation.models import ModelInfo, build
-from platewise.segmentation.training.augment import Crop, draw_crop
+from platewise.segmentation.training.augment import Crop, draw_crop, see_at_extremes
 from platewise.segmentation.training.pairs import Pair, draw_weights
 from platewise.weights import load_tensors, restore_training_state, save_tensors, training_state
 
@@ -90,7 +90,7 @@ def train_segmenter(
     Raises
     ------
     TrainingError
-        If there is nothing to learn from, or the loss is not a finite number.
+        If there is nothing to learn from, or a loss is not a finite number.
     """
     if not any(not math.isnan(pair.diameter) for pair in pairs):
         raise TrainingError(
@@ -130,6 +130,11 @@ def train_segmenter(
         if (step + 1) % config.validate_every and step + 1 != config.steps:
             continue
         row = {"step": step + 1, "learning_rate": rate, **_means(losses, "train_"), **validate(average, looks, seed)}
+        if looks and not math.isfinite(row["validation_loss"]):
+            raise TrainingError(
+                f"segmenters: the validation loss is {row['validation_loss']} after step {step + 1}. Hint: lower "
+                f"`learning_rate` (now {config.learning_rate:g})."
+            )
         log.info(
             "step %d: training loss %.4f, validation loss %.4f", step + 1, row["train_loss"], row["validation_loss"]
         )
@@ -151,7 +156,7 @@ def architecture(config: TrainedSegmenter) -> dict[str, Any]:
     """Return the arguments of the network's constructor."""
     channels = 2 if config.target == "cells" else 3
     arguments: dict[str, Any] = {"channels_in": channels, "width": config.width}
-    return arguments | {"encoder": config.encoder} if config.engine in ("unet", "fpn", "flow") else arguments
+    return arguments if config.engine == "scale" else arguments | {"encoder": config.encoder}
 
 
 def draw_batch(
@@ -165,6 +170,8 @@ def draw_batch(
     spread = SCALE_SPREAD if config.engine == "scale" else config.augment.scale
     chosen = rng.choice(len(pairs), config.batch, p=weights)
     crops = [draw_crop(pairs[row], config.crop, config.diameter, spread, config.augment, rng) for row in chosen]
+    if config.engine == "scale":
+        crops = [see_at_extremes(crop, rng) for crop in crops]
     return make_batch(crops, network, architecture(config)["channels_in"])
 
 
@@ -192,7 +199,8 @@ def validate(network: torch.nn.Module, looks: Sequence[Batch], seed: int) -> dic
     device = next(network.parameters()).device
     rows = []
     for batch in looks:
-        loss, parts = network.loss(batch.images.to(device), batch.targets, np.random.default_rng(seed))
+        with full_float32():
+            loss, parts = network.loss(batch.images.to(device), batch.targets, np.random.default_rng(seed))
         rows.append({"loss": loss.item(), **{name: part.item() for name, part in parts.items()}})
     return _means(rows, "validation_")
 
@@ -244,7 +252,7 @@ def _is_over(curves: Sequence[dict[str, float]], config: TrainedSegmenter) -> bo
 def _validation_batches(
     validation: Sequence[Pair], network: torch.nn.Module, config: TrainedSegmenter, seed: int
 ) -> list[Batch]:
-    """Draw the crops that every look is taken at: unchanged but for place and turn, every class alike."""
+    """Draw the crops that every look is taken at: at random places, turned and stretched, their light left alone."""
     if not validation:
         return []
     none = dict.fromkeys(("elastic", "intensity", "blur", "noise", "invert", "colour"), 0.0)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from skimage.transform import resize
 
 from platewise.segmentation.diameter import object_diameter
 from platewise.segmentation.images import standardise_channels
+from platewise.segmentation.resample import resize_image, sample_label
 
 Image = npt.NDArray[np.float32]
 Label = npt.NDArray[np.int32]
@@ -64,10 +64,10 @@ def make_pair(name: str, group: str, kind: str, image: Image, label: Label, diam
     own = object_diameter(label)
     factor = 1.0 if np.isnan(own) else min(_SPARE * diameter / own, _SIDE / max(label.shape))
     shape = tuple(max(1, round(side * factor)) for side in label.shape)
-    scaled = [(_resize(standard, shape), _resize_label(label, shape))]
+    scaled = [(resize_image(standard, shape), sample_label(label, shape))]
     while len(scaled) < levels:
         smaller = tuple(max(1, side // 2) for side in scaled[-1][1].shape)
-        scaled.append((_resize(scaled[-1][0], smaller), _resize_label(scaled[0][1], smaller)))
+        scaled.append((resize_image(scaled[-1][0], smaller), sample_label(scaled[0][1], smaller)))
     halves = tuple((part.astype(np.float16), labels) for part, labels in scaled)
     return Pair(name, group, kind, halves, object_diameter(scaled[0][1]))
 
@@ -86,18 +86,3 @@ def draw_weights(pairs: Sequence[Pair]) -> npt.NDArray[np.float64]:
     in_kind = np.bincount(kind, in_group, minlength=len(kinds))[kind]
     weights = np.sqrt(images[kind]) * in_group / in_kind
     return weights / weights.sum()
-
-
-def _resize(image: Image, shape: tuple[int, ...]) -> Image:
-    if image.shape[1:] == shape:
-        return image.astype(np.float32)
-    smaller = shape[0] < image.shape[1]
-    return np.stack(
-        [resize(part.astype(np.float32), shape, order=1, mode="edge", anti_aliasing=smaller) for part in image]
-    ).astype(np.float32)
-
-
-def _resize_label(label: Label, shape: tuple[int, ...]) -> Label:
-    rows = np.minimum(((np.arange(shape[0]) + 0.5) * label.shape[0] / shape[0]).astype(int), label.shape[0] - 1)
-    columns = np.minimum(((np.arange(shape[1]) + 0.5) * label.shape[1] / shape[1]).astype(int), label.shape[1] - 1)
-    return np.ascontiguousarray(label[np.ix_(rows, columns)], dtype=np.int32)
