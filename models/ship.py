@@ -1,6 +1,6 @@
 """Copy trained weights to this folder, each with its card and what its recipe scored on images that it had not seen.
 
-    python models/ship.py results/dsb2018 nuclei=flow:flow nuclei=scale
+    python models/ship.py config/dsb2018/config.yaml nuclei=flow:flow nuclei=scale
 
 `nuclei=flow:flow` ships the segmenter `flow`, for nuclei, with the scores of the contender `flow`. Without a contender
 the card has none.
@@ -38,13 +38,20 @@ def scores_table(summary: pd.DataFrame, contender: str) -> str:
     return "\n".join(lines)
 
 
-def ship(results: Path, target: str, segmenter: str, contender: str | None) -> None:
+def ship(config: Path, target: str, segmenter: str, contender: str | None) -> None:
     """Copy one segmenter's weights and write its card."""
+    results = Path("results") / config.parent.name
     folder = results / "campaign" / "segmenters" / segmenter / "all"
     weights = folder / "weights.safetensors"
     place = shipped_model(read_info(weights, (read_kind(weights),), target).kind, target)
     shutil.copyfile(weights, place)
-    card = (folder / "card.md").read_text()
+    further = {
+        "command": f"`platewise run --configfile {config} -- {weights}`",
+        "licence": "the weights: MIT, as platewise; the images: see their source",
+    }
+    facts, rest = (folder / "card.md").read_text().split("\n\n| class |", 1)
+    lines = [facts, *(f"| {key} | {text} |" for key, text in further.items())]
+    card = "\n".join(lines) + "\n\n| class |" + rest
     if contender:
         card, _, _ = card.rpartition("\n\n")
         table = scores_table(pd.read_parquet(results / "campaign" / "segmentation" / "summary.parquet"), contender)
@@ -59,13 +66,13 @@ def ship(results: Path, target: str, segmenter: str, contender: str | None) -> N
 def main() -> None:
     """Ship what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path)
+    parser.add_argument("config", type=Path, help="Of the campaign that trained them; run in the folder of results/.")
     parser.add_argument("segmenters", nargs="+", metavar="TARGET=SEGMENTER[:CONTENDER]")
     arguments = parser.parse_args()
     for text in arguments.segmenters:
         target, _, rest = text.partition("=")
         segmenter, _, contender = rest.partition(":")
-        ship(arguments.results, target, segmenter, contender or None)
+        ship(arguments.config, target, segmenter, contender or None)
 
 
 if __name__ == "__main__":

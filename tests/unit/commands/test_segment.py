@@ -134,6 +134,32 @@ def test_cells_without_nuclei_are_bright_objects(images, tmp_path):
     assert done.output.count(": 2 cells") == 3
 
 
+def test_cells_without_nuclei_show_in_all_channels_together(images, tmp_path):
+    """Two cells, each bright in a channel of its own, one of which is nine times as bright as the other."""
+    plane = np.asarray(Image.open(images / "a.png")).astype(np.float32)
+    left, ground = np.indices(plane.shape)[1] < 60, np.median(plane)
+    planes = np.stack([np.where(left, plane, ground), 9 * np.where(left, ground, plane)])
+    (tmp_path / "several").mkdir()
+    tifffile.imwrite(tmp_path / "several" / "a.tif", planes)
+    assert "--channel" in str(call(tmp_path / "several", tmp_path / "nuclei", *CLASSICAL).exception)
+    done = call(tmp_path / "several", tmp_path / "out", "--target", "cells", *CLASSICAL)
+    assert done.exit_code == 0, done.output
+    assert read_label(tmp_path / "out" / "a.png").max() == 2
+
+
+def test_cells_that_grow_from_nuclei_need_some(images, tmp_path):
+    done = call(images, tmp_path / "out", "--target", "cells", "--engine", "seeded")
+    assert isinstance(done.exception, ConfigError)
+    assert "--engine seeded: found no --nuclei" in str(done.exception)
+
+
+def test_a_diameter_that_is_no_number_is_refused(images, tmp_path):
+    for text in ("inf", "nan"):
+        done = call(images, tmp_path / "out", "--diameter", text)
+        assert isinstance(done.exception, ConfigError)
+        assert "nucleus_diameter" in str(done.exception)
+
+
 def test_nuclei_without_cells_to_find_are_refused(images, tmp_path):
     done = call(images, tmp_path / "out", "--nuclei", images)
     assert isinstance(done.exception, ConfigError)
@@ -188,4 +214,4 @@ def test_options_that_make_no_sense_are_told(engine, models, finds, diameter, wo
 def test_missing_default_weights_are_named(images, tmp_path, monkeypatch):
     monkeypatch.setattr(description, "SHIPPED", tmp_path / "none")
     done = call(images, tmp_path / "out", "--engine", "flow", "--diameter", 20)
-    assert "flow-nuclei.safetensors: cannot be read" in str(done.exception)
+    assert "flow-nuclei.safetensors: no such weights come with platewise" in str(done.exception)

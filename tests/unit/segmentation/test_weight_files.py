@@ -1,6 +1,7 @@
 """Which weights an engine opens: told when a campaign is planned, and part of what labels depend on."""
 
 import os
+import re
 import shutil
 
 import pytest
@@ -122,6 +123,17 @@ def test_a_ranking_depends_on_what_the_weights_of_its_committee_hold(write, tmp_
 def test_weights_that_are_gone_are_named(tmp_path):
     with pytest.raises(DataError, match=r"gone\.safetensors: cannot be read"):
         label_parameters(config(str(tmp_path / "gone.safetensors")))
+
+
+@pytest.mark.parametrize("engine", ["unet", "fpn", "maskrcnn"])
+def test_engines_without_weights_of_their_own_say_what_to_do(engine):
+    lacking = SegmentationConfig(nuclei={"engine": engine, "nucleus_diameter": 20})
+    words = rf"{engine}-nuclei\.safetensors: no such weights come with platewise"
+    with pytest.raises(DataError, match=words + r".*Hint: train them.*--model"):
+        label_parameters(lacking)
+    (problem,) = weight_problems(lacking, "c.yaml")
+    assert re.search(words, problem.found)
+    assert "train them" in problem.remedy
 
 
 def test_hash_of_a_folder_is_that_of_its_names_and_contents(tmp_path):

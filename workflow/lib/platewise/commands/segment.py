@@ -43,7 +43,7 @@ def segment(
         Path | None,
         typer.Option(
             help="With --target cells: folder of the nuclei, files named as the images. Left out: each cell is "
-            "looked for as one bright object, by an engine for nuclei."
+            "looked for as one bright object, by an engine for nuclei, in all channels of its file together."
         ),
     ] = None,
     nuclei_are: Annotated[
@@ -77,6 +77,9 @@ def segment(
     if nuclei is not None and target is Target.nuclei:
         problem = Problem("--nuclei", str(nuclei), "only with --target cells", "add --target cells, or leave it out")
         raise ConfigError([problem])
+    if nuclei is None and target is Target.cells and engine == "seeded":
+        problem = Problem("--engine seeded", "no --nuclei", "nuclei for its cells to grow from", "add --nuclei")
+        raise ConfigError([problem])
     files = list_pictures(images)
     config = config_of_options(engine, model or (), "nuclei" if nuclei is None else "cells", diameter)
     made_with = {
@@ -91,7 +94,8 @@ def segment(
             chosen = stack.enter_context(networks_on(device, threads))
             group = 1 if chosen.type == "cpu" else _GROUP
         if nuclei is None:
-            work = nuclei_work(make_nuclei_engine(config.nuclei, chosen), files, channel)
+            finder = make_nuclei_engine(config.nuclei, chosen)
+            work = nuclei_work(finder, files, channel, together=target is Target.cells)
         else:
             finder = make_nuclei_engine(config.nuclei, chosen) if nuclei_are is Given.images else None
             work = cells_work(make_cells_engine(config.cells, chosen), files, channel, list_pictures(nuclei), finder)

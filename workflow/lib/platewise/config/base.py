@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 class Section(BaseModel):
     """A block of keys in ``config.yaml``. Unknown keys are errors; every field has a description."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def parse_section(kind: Any, values: Any) -> Any:

@@ -88,7 +88,7 @@ class LearnedNuclei(Section):
     weights: str | None = Field(
         None,
         description="Path of the weights, a `.safetensors` file that `train_segmenter` made. Left out: those that come "
-        "with platewise.",
+        "with platewise; for nuclei `flow` has some, others must be trained.",
     )
     segmenter: str | None = Field(
         None, description="Instead of `weights`: those that this campaign trains, by name in `segmenters`."
@@ -111,7 +111,8 @@ class LearnedNuclei(Section):
         1024,
         ge=256,
         multiple_of=32,
-        description="Side of the tiles that the network sees, in pixels. Changes no label.",
+        description="Side of the tiles that the network sees, in pixels; too small ones for the network are enlarged. "
+        "Changes no label.",
     )
     batch: int = Field(
         4, ge=1, description="Tiles that the network sees at a time; halved by itself when a GPU runs out of memory."

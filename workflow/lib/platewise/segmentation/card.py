@@ -53,7 +53,6 @@ def training_card(
         "split": f"{split}; {held.sum()} images of {table['Group'][held].nunique()} groups only looked at",
         "steps": f"{curves[-1]['step']:.0f} of {config.steps}; the weights of step {kept['step']:.0f} are kept",
         "validation loss": "not looked at" if np.isnan(kept["validation_loss"]) else f"{kept['validation_loss']:.4f}",
-        "licence": "the weights: that of platewise (MIT); the images: see their source",
         **made,
     }
     lines = [f"# {name}", "", "| what | |", "| --- | --- |", *(f"| {key} | {text} |" for key, text in facts.items())]

@@ -92,6 +92,16 @@ def _is_diameter(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
+def unreadable(path: Path, error: OSError) -> DataError:
+    """Return the error to raise where weights cannot be read."""
+    if path.parent == SHIPPED and not path.exists():
+        return DataError(
+            f"{path.name}: no such weights come with platewise. Hint: train them (docs/segmentation.md), and name them "
+            "with `weights` or `segmenter`, or in `platewise segment` with --model."
+        )
+    return DataError(f"{path}: cannot be read ({error.strerror or error}). {_HINT}")
+
+
 def read_kind(path: Path) -> Kind:
     """Return which engine a file of weights is for.
 
@@ -115,7 +125,7 @@ def _read_facts(path: Path) -> dict[str, Any]:
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
         facts = json.loads(header.get("__metadata__", {}).get("platewise", "{}"))
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}). {_HINT}") from error
+        raise unreadable(path, error) from error
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise DataError(f"{path}: this is no safetensors file, or its header is damaged. {_HINT}") from error
     if max(ends, default=0) != size - _LENGTH - length:

@@ -15,7 +15,7 @@ from platewise.ahead import run_ahead
 from platewise.errors import DataError, PlatewiseError
 from platewise.files import whole_file
 from platewise.segmentation.engine import CellsEngine, Image, Label, NucleiEngine
-from platewise.segmentation.images import check_finite, check_image
+from platewise.segmentation.images import check_finite, check_image, standardise_channels
 from platewise.segmentation.numbering import without_gaps
 from platewise.segmentation.pictures import label_path, read_label, read_picture, read_planes, write_label
 
@@ -67,8 +67,10 @@ class Work(Generic[Loaded]):
     segment: Callable[[list[Loaded]], list[Label]]
 
 
-def nuclei_work(engine: NucleiEngine, images: Mapping[str, Path], channel: int | None) -> Work[Image]:
-    """Find nuclei in images.
+def nuclei_work(
+    engine: NucleiEngine, images: Mapping[str, Path], channel: int | None, together: bool = False
+) -> Work[Image]:
+    """Find nuclei, or with an engine for nuclei other bright objects, in images.
 
     Parameters
     ----------
@@ -78,10 +80,15 @@ def nuclei_work(engine: NucleiEngine, images: Mapping[str, Path], channel: int |
         Files by name.
     channel
         Which channel of a file shows them; None where it holds one grey or colour image.
+    together
+        Add the channels of a file that holds several, each scaled to its range: a cell shows in any of them.
     """
 
     def read(name: str) -> Image:
-        return check_image(read_picture(images[name], channel), str(images[name]))
+        path = images[name]
+        if together and channel is None and len(planes := check_finite(read_planes(path), str(path))) not in (1, 3):
+            return standardise_channels(planes).mean(axis=0, keepdims=True)
+        return check_image(read_picture(path, channel), str(path))
 
     return Work((images,), read, engine.segment)
 

@@ -14,7 +14,7 @@ from typing import Any
 from platewise.config.ranking import RankingConfig
 from platewise.config.segmentation import TOOLS, CellsConfig, NucleiConfig, SegmentationConfig
 from platewise.errors import DataError, Problem
-from platewise.segmentation.description import DENSE, Target, read_info, shipped_model
+from platewise.segmentation.description import DENSE, SHIPPED, Target, read_info, shipped_model, unreadable
 
 Files = dict[str, Path]
 # A file with its size, its time and its number.
@@ -100,9 +100,7 @@ def hash_content(path: Path) -> str:
         files = [file for file in sorted(path.rglob("*")) if not file.is_dir()] if path.is_dir() else [path]
         return _hash_files(path, tuple(map(_stamp, files)))
     except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror or error}). Hint: correct the path of the weights."
-        ) from error
+        raise unreadable(path, error) from error
 
 
 def _stamp(file: Path) -> _Stamp:
@@ -128,7 +126,8 @@ def engine_problems(config: NucleiConfig | CellsConfig, target: Target, section:
     """Yield what is wrong with the files of one engine; ``section`` says where its keys are, for messages."""
     for key, path in weight_files(config, target).items():
         place = f"{section}.{key}"
-        if not path.exists():
+        # Of weights that do not come with platewise, `read_info` says more.
+        if not path.exists() and path.parent != SHIPPED:
             yield Problem(place, f"no file {path}", "a file of weights", "correct the path, or make the file first")
             continue
         if key == "parameters" or config.engine in TOOLS:
