@@ -51,7 +51,11 @@ def describe(tmp_path):
         SegmentationEvaluationConfig, {"annotations": "mine", "contenders": CONTENDERS, "reference": "classical"}
     )
     segmenters = parse_section(dict[str, SegmenterConfig], SEGMENTERS)
-    kinds = [ImageType(name, ClassicalNuclei(), 1.0, 0.5, {name: Look(0, 0, 0)}) for name in ("cells", "tissue")]
+    searched = {
+        "cells": ClassicalNuclei(nucleus_diameter=20),
+        "tissue": ClassicalNuclei(seed_height=0.2, polarity="dark"),
+    }
+    kinds = [ImageType(name, found, 1.0, 0.5, {name: Look(0, 0, 0)}) for name, found in searched.items()]
     write_parameters(Parameters(tuple(kinds)), tmp_path / "parameters.json")
     parameters = {"tuned": {"0": tmp_path / "parameters.json"}}
 
@@ -71,7 +75,7 @@ def describe(tmp_path):
         ("each", 6, 0, "U-Net with classes for inside and boundary, one for each type of image"),
         ("both", 6, 0, "ensemble of 2 networks (flow, unet)"),
         ("mixed", None, 0, "ensemble of 3 networks (flow, by path)"),
-        ("tuned", 2, 0, "classical engine, parameters for each type of image"),
+        ("tuned", 2, 3, "classical engine, parameters for each type of image"),
         ("shipped", None, 0, "U-Net with flows to the centre"),
         ("shipped_scale", None, 0, "U-Net with flows to the centre"),
         ("tuned_by_path", None, 0, "classical engine, parameters for each type of image"),

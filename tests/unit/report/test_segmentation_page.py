@@ -66,7 +66,7 @@ def test_all_scores_by_class_with_the_best_marked(segmentation_page):
 def test_what_each_contender_costs(segmentation_page):
     first, second = segmentation_page.rows("What each contender costs")
     assert first["Contender"] == "flow reference"
-    assert (first["Images annotated"], first["Set by hand"], second["Set by hand"]) == ("120", "0", "2")
+    assert (first["Images annotated"], first["Parameters set"], second["Parameters set"]) == ("120", "0", "2")
     # Seconds by megapixels: 1 by 0.5, and 0.1 by 0.5.
     assert (first["CPU s per MP"], second["CPU s per MP"]) == ("2.0", "0.20")
     assert first["Memory, MB"] == "250"
@@ -96,7 +96,7 @@ def test_contenders_that_may_have_seen_the_images_are_marked(tmp_path, segmentat
     assert [row["Contender"] for row in page.rows("Means over images")] == [f"{REFERENCE} †", OTHER] * 3
     mark, _ = page.figures()["figure-cost"]["data"]
     assert (mark["marker"]["symbol"], mark["marker"]["color"]) == ("circle-dot", "#ffffff")
-    assert mark["hovertext"][0].endswith("annotated images: not known")
+    assert mark["hovertext"][0].endswith("annotated images: not known<br>parameters set: 0")
 
 
 def test_differences_are_of_contenders_only(segmentation_page):
@@ -162,7 +162,7 @@ def test_the_figure_of_costs_draws_seconds_scores_and_annotated_images(segmentat
 def test_an_engine_that_takes_no_measurable_time_is_still_drawn():
     summary = make_tables().summary
     summary.loc[summary["Measure"] == SPEED, ["Value", "Low", "High"]] = 0.0
-    figure = figure_cost(summary, {REFERENCE: 0}, "f1@0.7")
+    figure = figure_cost(summary, {REFERENCE: 0}, {REFERENCE: 12}, "f1@0.7")
     assert np.isfinite(figure["layout"]["xaxis"]["range"]).all()
 
 

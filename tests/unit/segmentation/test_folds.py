@@ -1,7 +1,9 @@
 """Annotated images are dealt to folds by group, a share of each class to each fold, whatever the order of the rows."""
 
+import hashlib
 import os
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,14 @@ from hypothesis import strategies as st
 from platewise.config.annotations import AnnotationColumns
 from platewise.segmentation.annotations import read_index
 from platewise.segmentation.folds import grouped_folds
+
+
+def read_dsb():
+    data = os.environ.get("PLATEWISE_DATA")
+    if not data:
+        pytest.skip("set PLATEWISE_DATA to the folder of real data (dsb2018/)")
+    columns = AnnotationColumns(group="source_group", image_class="image_class")
+    return read_index(f"{data}/dsb2018/index.csv", columns)
 
 
 def test_equal_groups_are_dealt_evenly_within_each_class():
@@ -65,12 +75,19 @@ def test_no_group_is_parted_and_the_order_of_rows_does_not_matter(rows, folds, r
 
 
 @pytest.mark.data
+def test_the_folds_of_the_shipped_comparison_are_those_on_record():
+    """docs/methods.md has the digest: whoever trains anew is tested on the same images."""
+    images = read_dsb()
+    groups = [one.group for one in images]
+    folds = grouped_folds(groups, [one.image_class for one in images], 3)
+    dealt = sorted(set(zip(groups, folds.tolist(), strict=True)))
+    digest = hashlib.sha256("".join(f"{group}\t{fold}\n" for group, fold in dealt).encode()).hexdigest()
+    assert digest in (Path(__file__).parents[3] / "docs" / "methods.md").read_text()
+
+
+@pytest.mark.data
 def test_the_real_images_are_split_without_a_leak():
-    data = os.environ.get("PLATEWISE_DATA")
-    if not data:
-        pytest.skip("set PLATEWISE_DATA to the folder of real data (dsb2018/)")
-    columns = AnnotationColumns(group="source_group", image_class="image_class")
-    images = read_index(f"{data}/dsb2018/index.csv", columns)
+    images = read_dsb()
     groups, classes = [one.group for one in images], [one.image_class for one in images]
     folds = grouped_folds(groups, classes, 5)
     assert len(set(groups)) == len(set(zip(groups, folds.tolist(), strict=True))) == 436

@@ -47,7 +47,7 @@ class Contender:
     annotated
         Images that a person annotated for it; None where that is not known.
     parameters
-        Parameters that a person set, all types of images together.
+        Parameters that a person set, or a search in place of one, all types of images together.
     notes
         What else it took, such as what a search found by itself.
     brought
@@ -84,9 +84,8 @@ def describe_contender(
         Searched parameters.
     """
     if isinstance(engine, ClassicalNuclei):
-        usual = ClassicalNuclei().model_dump()
-        keys = [key for key, value in engine.model_dump().items() if value != usual[key]]
-        return Contender(name, f"classical engine, {'default settings' if not keys else 'set by hand'}", 0, len(keys))
+        count = _changed(engine)
+        return Contender(name, f"classical engine, {'set by hand' if count else 'default settings'}", 0, count)
     used = [segmenters[one] for one in networks_in(engine)]
     brought, notes = brought_weights(engine, segmenters), []
     elsewhere = any(one.annotations != evaluation.annotations for one in used)
@@ -96,12 +95,14 @@ def describe_contender(
         notes.append("learned from other images, which are not counted")
     if isinstance(engine, PerClassNuclei):
         notes.append("a person names the type of an image")
-    annotated = None
+    annotated, set_by_hand = None if brought or elsewhere else _learned(used, images), 0
     if engine.engine == "tuned":
-        notes.append("parameters are set by a search on annotated images, in place of an expert")
-    if not brought and not elsewhere:
-        annotated = _searched(engine, parameters) if engine.engine == "tuned" else _learned(used, images)
-    return Contender(name, _words(engine, used), annotated, 0, "; ".join(notes), brought)
+        notes.append("its parameters are set by a search on annotated images, in place of an expert")
+        found = [read_parameters(Path(path)) for one in networks_in(engine) for path in parameters[one].values()]
+        set_by_hand = max((sum(_changed(kind.parameters) for kind in one.types) for one in found), default=0)
+        if annotated is not None:
+            annotated = max((one.annotated for one in found), default=0)
+    return Contender(name, _words(engine, used), annotated, set_by_hand, "; ".join(notes), brought)
 
 
 def brought_weights(contender: ContenderConfig, segmenters: Mapping[str, SegmenterConfig]) -> tuple[str, ...]:
@@ -136,7 +137,7 @@ def _learned(used: Sequence[SegmenterConfig], images: pd.DataFrame) -> int:
     return max((int((seen & (images["Fold"] != fold)).sum()) for fold in images["Fold"].unique()), default=0)
 
 
-def _searched(engine: ContenderConfig, parameters: ByFold) -> int:
-    """Count the annotated images in the fold whose search looked at most of them."""
-    found = [read_parameters(Path(path)) for one in networks_in(engine) for path in parameters[one].values()]
-    return max((one.annotated for one in found), default=0)
+def _changed(engine: ClassicalNuclei) -> int:
+    """Count the parameters that are not the default ones."""
+    usual = ClassicalNuclei().model_dump()
+    return sum(value != usual[key] for key, value in engine.model_dump().items())

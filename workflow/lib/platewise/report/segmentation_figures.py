@@ -86,7 +86,9 @@ def figure_classes(summary: pd.DataFrame, engines: Sequence[str], measures: Sequ
     return finished
 
 
-def figure_cost(summary: pd.DataFrame, annotated: Mapping[str, int | None], measure: str) -> Figure:
+def figure_cost(
+    summary: pd.DataFrame, annotated: Mapping[str, int | None], parameters: Mapping[str, int], measure: str
+) -> Figure:
     """Accuracy against cost: seconds to the right, score upwards, larger marks where a person annotated more images.
 
     Parameters
@@ -96,6 +98,8 @@ def figure_cost(summary: pd.DataFrame, annotated: Mapping[str, int | None], meas
     annotated
         Engine to the number of images annotated to make it: 0 is drawn as an open mark, None (not known) as an open
         one with a dot.
+    parameters
+        Engine to the number of parameters set for it, said beside its name.
     measure
         Score to draw.
     """
@@ -109,7 +113,8 @@ def figure_cost(summary: pd.DataFrame, annotated: Mapping[str, int | None], meas
         count = annotated[name]
         size = _SMALLEST + (_LARGEST - _SMALLEST) * np.sqrt((count or 0) / most)
         images = f"annotated images: {'not known' if count is None else f'{count:,}'}"
-        words = f"{_words(row.iloc[0])}<br>{significant(speeds[name])} CPU s per megapixel<br>{images}"
+        by_hand = f"parameters set: {parameters[name]:,}"
+        words = f"{_words(row.iloc[0])}<br>{significant(speeds[name])} CPU s per megapixel<br>{images}<br>{by_hand}"
         figure.add_scatter(
             x=plain_list([speeds[name]]),
             y=plain_list(row["Value"]),
@@ -130,7 +135,7 @@ def figure_cost(summary: pd.DataFrame, annotated: Mapping[str, int | None], meas
         figure.add_annotation(
             x=_log10(speeds[name]),
             y=plain_list(row["Value"])[0],
-            text=label(name),
+            text=label(name) + (f" ({parameters[name]:,} parameters)" if parameters[name] else ""),
             showarrow=False,
             xshift=4 + round(float(size) / 2),
             yshift=sides[name] * (6 + round(float(size) / 2)),

@@ -118,7 +118,12 @@ def write_segmentation_page(
     names = [one.name for one in contenders]
     figures: dict[str, Figure] = {
         "figure-classes": figure_classes(tables.summary, names, (MAIN, SECOND)),
-        "figure-cost": figure_cost(tables.summary, {one.name: one.annotated for one in contenders}, MAIN),
+        "figure-cost": figure_cost(
+            tables.summary,
+            {one.name: one.annotated for one in contenders},
+            {one.name: one.parameters for one in contenders},
+            MAIN,
+        ),
         "figure-thresholds": figure_thresholds(tables.summary, names),
     }
     for place, ablation in enumerate(tables.ablations.values()):

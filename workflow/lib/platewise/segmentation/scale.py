@@ -13,7 +13,7 @@ from scipy.special import expit
 from torch import nn
 from torch.nn import functional
 
-from platewise.device import full_float32
+from platewise.device import full_float32, halve_on_oom
 from platewise.segmentation.diameter import object_diameter
 from platewise.segmentation.models import load_model, shipped_model
 from platewise.segmentation.networks.blocks import ConvUnit, ResidualBlock
@@ -132,7 +132,8 @@ def _look(network: ScaleNetwork, image: Image, factor: float) -> float:
     device = next(network.parameters()).device
     batch = torch.from_numpy(seen[None]).to(device).contiguous(memory_format=torch.channels_last)
     with full_float32():
-        foreground, size = network(batch)[0].cpu().numpy()
+        # There is no batch to halve: an error says what to do.
+        foreground, size = halve_on_oom(lambda _: network(batch), 1).result[0].cpu().numpy()
     rows, columns = -(-height // 8), -(-width // 8)
     share = expit(foreground[:rows, :columns])
     share = np.where(share > 0.25, share, 0)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from platewise.config.segmentation import MaskRcnnNuclei
-from platewise.device import full_float32
+from platewise.device import full_float32, halve_on_oom
 from platewise.segmentation.decode.tidy import tidy
 from platewise.segmentation.dense import make_estimator, rescale, working_factor, working_shape
 from platewise.segmentation.flips import TURNS
@@ -92,10 +92,13 @@ class MaskRcnnEngine:
             if len(found) == len(self._turns):
                 # In one order, whatever order they came in: sums round.
                 ready = [look for _, look in sorted(looks.pop(place).items())]
-                thresholds = self._config.score_threshold, self._config.overlap_threshold
-                with full_float32():
-                    detections = detect(self._network, ready, shapes[place], *thresholds)
-                yield place, shapes[place], detections
+                yield place, shapes[place], self._detect_in_one(ready, shapes[place])
+
+    def _detect_in_one(self, looks: list[Look], shape: Shape) -> Detections:
+        thresholds = self._config.score_threshold, self._config.overlap_threshold
+        with full_float32():
+            # There is no batch to halve: an error says what to do.
+            return halve_on_oom(lambda _: detect(self._network, looks, shape, *thresholds), 1).result
 
 
 def draw_label(detections: Detections, seen: Shape, shape: Shape) -> Label:
