@@ -48,6 +48,7 @@ def stages(config, image):
     """Measure each stage by itself, and that together they find what the engine finds."""
     from platewise.segmentation.decode.choose import decode
     from platewise.segmentation.decode.resize import resize_label
+    from platewise.segmentation.decode.tidy import tidy
     from platewise.segmentation.dense import MapPredictor, make_dense, working_factor
     from platewise.segmentation.images import check_image, standardise
     from platewise.segmentation.models import load_model, shipped_model
@@ -55,8 +56,7 @@ def stages(config, image):
 
     engine = make_dense(config)
     whole = cpu(engine.segment, [image])
-    (label,) = engine.segment([image])
-    yield "nuclei", label.max(), "objects"
+    yield "nuclei", engine.segment([image])[0].max(), "objects"
     yield "whole", whole, "CPU s"
 
     yield "prepare", cpu(lambda: standardise(check_image(image))), "CPU s"
@@ -66,6 +66,10 @@ def stages(config, image):
         estimator = ScaleEstimator(None)
         yield "scale", cpu(estimator.diameters, [seen]), "CPU s"
         (diameter,) = estimator.diameters([seen])
+    told = make_dense(config.model_copy(update={"nucleus_diameter": diameter}))
+    # Less the scale, and more where the size of what was found asked for another look.
+    yield "one_look", cpu(told.segment, [image]), "CPU s"
+    (label,) = told.segment([image])
     weights = shipped_model(config.engine, "nuclei") if config.weights is None else Path(config.weights)
     predictor = MapPredictor([load_model(weights, config.engine, "nuclei")], flips=config.flips, tile=config.tile)
     yield "network", cpu(lambda: list(predictor.predict([seen], [diameter]))), "CPU s"
@@ -77,7 +81,7 @@ def stages(config, image):
         return decode(maps, config.foreground_threshold, config.minimum_area, flow_error, size)
 
     def enlarge():
-        return resize_label(read(), maps.foreground, image.shape[1:], config.foreground_threshold)
+        return tidy(resize_label(read(), maps.foreground, image.shape[1:], config.foreground_threshold), 1)
 
     yield "decode", cpu(read), "CPU s"
     yield "enlarge", cpu(enlarge) - cpu(read), "CPU s"
