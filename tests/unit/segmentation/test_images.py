@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
-from platewise.segmentation.images import brightness_range, standardise
+from platewise.segmentation.images import brightness_range, shows_something, standardise
 
 
 def disk(side, radius):
@@ -56,3 +56,27 @@ def test_a_hot_pixel_is_cut_off():
     image = np.random.default_rng(0).normal(100, 10, (1, 300, 300)).astype(np.float32)
     image[0, 5, 5] = 1e9
     assert standardise(image).max() == 3
+
+
+@pytest.mark.parametrize("shape", [(96, 90), (256, 256), (1080, 1080), (40, 3000)])
+@pytest.mark.parametrize("draw", ["normal", "poisson"])
+def test_noise_shows_nothing(shape, draw):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        noise = rng.normal(300, 10, shape) if draw == "normal" else rng.poisson(30, shape)
+        assert not shows_something(standardise(noise[None].astype(np.float32)))
+
+
+@pytest.mark.parametrize(("count", "height"), [(1, 30), (1, 300), (40, 8), (40, 20), (40, -20)])
+def test_nuclei_in_noise_show(count, height):
+    """A single one at three times the noise, and many below it."""
+    rng = np.random.default_rng(0)
+    shown = sum(np.roll(disk(600, 12), (97 * number, 61 * number), (0, 1)) for number in range(count))
+    image = 300 + height * np.minimum(shown, 1) + rng.normal(0, 10, (600, 600))
+    assert shows_something(standardise(image[None].astype(np.float32)))
+
+
+def test_a_constant_image_shows_nothing_and_a_tiny_one_may():
+    assert not shows_something(np.zeros((3, 50, 50), np.float32))
+    assert shows_something(np.random.default_rng(0).random((3, 1, 10_000), np.float32))
+    assert shows_something(np.eye(2, dtype=np.float32)[None])

@@ -3,12 +3,17 @@
 Accuracy is measured elsewhere (docs/methods.md); these fields are easy, and every one of their nuclei must be found.
 """
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
+import yaml
 from scipy import ndimage as ndi
 
+from platewise.config.base import parse_section
 from platewise.config.segmentation import FlowNuclei
+from platewise.config.segmenters import SegmenterConfig
 from platewise.segmentation.dense import make_dense
 from platewise.segmentation.description import SHIPPED
 from platewise.segmentation.scoring import score
@@ -71,8 +76,9 @@ def test_polarity_bits_and_colour_do_not_matter(engine):
 
 
 def test_a_field_of_noise_holds_nothing(engine):
-    image = np.random.default_rng(0).normal(300, 10, (1, 512, 512)).astype(np.float32)
-    assert not engine.segment([image])[0].any()
+    for side in (512, 700):
+        image = np.random.default_rng(0).normal(300, 10, (1, side, side)).astype(np.float32)
+        assert not engine.segment([image])[0].any()
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
@@ -95,3 +101,18 @@ def test_what_ships_is_small_and_has_cards():
     assert sum(path.stat().st_size for path in files) < 12_000_000
     for path in files:
         assert path.with_suffix(".md").exists()
+
+
+def test_cards_tell_the_weights_and_the_recipe_of_the_config():
+    """The command on a card must make what lies beside it."""
+    root = SHIPPED.parent
+    segmenters = parse_section(
+        dict[str, SegmenterConfig], yaml.safe_load((root / "config/dsb2018/config.yaml").read_text())["segmenters"]
+    )
+    for name in ("flow", "scale"):
+        card = (SHIPPED / f"{name}-nuclei.md").read_text()
+        assert hashlib.sha256((SHIPPED / f"{name}-nuclei.safetensors").read_bytes()).hexdigest() in card
+        keys = segmenters[name].model_dump(mode="json", exclude={"annotations", "train_on_all"})
+        for key, value in keys.items():
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            assert f"| `{key}` | {shown} |" in card, f"{name}: {key}"

@@ -22,7 +22,7 @@ from platewise.segmentation.decode.resize import resize_label
 from platewise.segmentation.decode.tidy import tidy
 from platewise.segmentation.description import ModelInfo
 from platewise.segmentation.flips import TURNS
-from platewise.segmentation.images import check_image, standardise
+from platewise.segmentation.images import check_image, shows_something, standardise
 from platewise.segmentation.maps import Maps, mean_maps
 from platewise.segmentation.models import load_dense, load_model, shipped_model
 from platewise.segmentation.scale import ScaleEstimator
@@ -210,7 +210,7 @@ class DenseEngine:
         with ThreadPoolExecutor(max_workers=torch.get_num_threads()) as pool:
             standard = list(pool.map(self._prepare, images, range(1, len(images) + 1)))
             # An image without contrast shows nothing, whatever a network makes of it.
-            shown = [number for number, image in enumerate(standard) if image.any()]
+            shown = [number for number, image in enumerate(standard) if shows_something(image)]
             seen = [standard[number] for number in shown]
 
             def look(diameters: Mapping[int, float]) -> Iterator[tuple[int, Label]]:

@@ -16,6 +16,9 @@ _SAMPLE = 200_000
 # Where this percentile is at most so many standard deviations of the noise from the middle (of a normal distribution:
 # 2.3), all but a few pixels are ground. So many pixels, so many standard deviations away at least, are an object.
 _GROUND, _NOISE, _FAR, _FEW = 99.0, 4.0, 10.0, 50
+# Side of the blocks whose means tell noise from structure (1/8 of the spread is left of white noise), how many it takes
+# to tell, and how many standard deviations from the others no mean of noise lies (one of a million: 4.9).
+_BLOCK, _FEWEST_BLOCKS, _STRUCTURE, _OUTSTANDING = 8, 100, 0.16, 6.0
 # Beyond the percentiles the values are kept, but a hot pixel must not blow up the network.
 _LIMIT = 3.0
 
@@ -112,3 +115,23 @@ def _rare_level(heights: Image, far: float, otherwise: float) -> float:
     """Return the level of the pixels that are higher than ``far``, if they are enough for an object."""
     rare = heights[heights > far]
     return float(np.percentile(rare, 90)) if rare.size >= _FEW else otherwise
+
+
+def shows_something(image: Image) -> bool:
+    """Tell whether a standardised (c, y, x) image is more than noise that each pixel has by itself.
+
+    Such noise averages out: means of 8 x 8 pixels have an eighth of its spread, and none is far from the others. Scaled
+    to full contrast, as an empty field is, a network would see nuclei in it.
+    """
+    return any(channel.any() and not _is_noise(channel) for channel in image)
+
+
+def _is_noise(channel: Image) -> bool:
+    height, width = (side // _BLOCK for side in channel.shape)
+    if height * width < _FEWEST_BLOCKS:
+        return False
+    cut = np.clip(channel[: height * _BLOCK, : width * _BLOCK], -1, 2)
+    means = cut.reshape(height, _BLOCK, width, _BLOCK).mean(axis=(1, 3))
+    low, middle, high = np.percentile(means, (15.87, 50, 84.13))
+    farthest = max(means.max() - middle, middle - means.min())
+    return bool(means.std() < _STRUCTURE * cut.std() and farthest < _OUTSTANDING * (high - low) / 2)

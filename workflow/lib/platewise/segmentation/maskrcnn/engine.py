@@ -14,7 +14,7 @@ from platewise.device import full_float32, halve_on_oom
 from platewise.segmentation.decode.tidy import tidy
 from platewise.segmentation.dense import make_estimator, rescale, working_factor, working_shape
 from platewise.segmentation.flips import TURNS
-from platewise.segmentation.images import check_image, standardise
+from platewise.segmentation.images import check_image, shows_something, standardise
 from platewise.segmentation.maskrcnn.detect import Detections, Look, detect
 from platewise.segmentation.maskrcnn.features import FeatureRunner
 from platewise.segmentation.maskrcnn.network import MaskRcnn
@@ -58,7 +58,7 @@ class MaskRcnnEngine:
         standard = [standardise(check_image(image, f"image {number}")) for number, image in enumerate(images, 1)]
         labels = [np.zeros(image.shape[1:], np.int32) for image in standard]
         # An image without contrast shows nothing, whatever a network makes of it.
-        shown = [number for number, image in enumerate(standard) if image.any()]
+        shown = [number for number, image in enumerate(standard) if shows_something(image)]
         seen = [standard[number] for number in shown]
 
         def look(diameters: Mapping[int, float]) -> Iterator[tuple[int, Label]]:
