@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -25,10 +26,10 @@ from platewise.inventory import write_inventory
 from platewise.measure.task import measure_block
 from platewise.scratch import job_scratch
 from platewise.segmentation import task
-from platewise.segmentation.engine import FieldLabels
+from platewise.segmentation.engine import FieldEngine, make_engine
 from platewise.segmentation.task import SegmentSettings, segment_block
 from platewise.store.block import BlockFiles
-from platewise.store.commit import find_commit
+from platewise.store.commit import find_commit, remove_field
 from platewise.store.fields import read_labels
 from platewise.store.paths import field_path
 from platewise.store.plate import prepare_store
@@ -149,24 +150,48 @@ def test_another_parameter_makes_every_field_again_and_another_batch_size_none(b
 
 
 class FakeEngine:
-    """Finds one cell of one pixel in every field; its memory runs out on every second call."""
+    """Finds one object of one pixel in every field; its memory runs out on every second call."""
 
     def __init__(self):
         self.halvings = 0
         self.calls = 0
 
-    def segment(self, images):
+    def segment(self, images, *_):
         self.calls += 1
         self.halvings += self.calls % 2
         label = np.zeros(images[0].shape[1:], np.int32)
         label[5, 5] = 1
-        return [FieldLabels(label, label) for _ in images]
+        return [label for _ in images]
 
 
 def test_halvings_of_a_batch_are_in_the_manifest(block, monkeypatch):
-    monkeypatch.setattr(task, "make_engine", lambda *a: FakeEngine())
-    manifest = segment(block, with_segmentation(batch_size=1))
-    assert manifest["BatchHalvings"].tolist() == [1, 0, 0]
+    """Those of the nuclei and those of the cells, and whatever is in work beside it."""
+    settings = with_segmentation(batch_size=1)
+    fake = FieldEngine(settings.segmentation, CHANNELS, FakeEngine(), FakeEngine())
+    monkeypatch.setattr(task, "make_engine", lambda *a: fake)
+    assert segment(block, settings)["BatchHalvings"].tolist() == [2, 0, 0]
+
+
+def test_a_gpu_and_threads_change_nothing_but_the_time(block, monkeypatch, weights):
+    """A device that is not the CPU makes batches overlap; here it is one in name only."""
+    settings = weights("a.safetensors")
+    settings = replace(settings, segmentation=settings.segmentation.model_copy(update={"batch_size": 1}))
+    alone = segment(block, settings)
+    hashes = {well: find_commit(block.store, well, 1).hashes for well in ("A01", "A02")}
+    for well in hashes:
+        remove_field(block.store, well, 1)
+    engines = []
+
+    def on_gpu(config, channels, device, threads):
+        engines.append((device.type, threads))
+        return make_engine(config, channels, None, threads)
+
+    monkeypatch.setattr(task, "choose_device", lambda *a: SimpleNamespace(type="cuda"))
+    monkeypatch.setattr(task, "make_engine", on_gpu)
+    segment_block(block.inventory, block.illumination, block.store, block.manifest, "P1", settings, threads=3)
+    assert engines == [("cuda", 3)]
+    assert {well: find_commit(block.store, well, 1).hashes for well in hashes} == hashes
+    pd.testing.assert_frame_equal(pd.read_parquet(block.manifest).set_index("Metadata_Well"), alone)
 
 
 def with_segmentation(**changes):

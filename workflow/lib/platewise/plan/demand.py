@@ -123,8 +123,11 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     # One image at a time; a whole field at the most.
     "predict_held_out": lambda size: _LIBRARIES_MB + 500 + (_TORCH_MB + 1000 if size.networks else 0),
     "evaluate_segmentation": lambda size: _LIBRARIES_MB + 500 + 0.05 * size.wells,
-    # Raw and corrected images of a batch and of the next field; the filters work on one field.
-    "segment_block": lambda size: _LIBRARIES_MB + (2 * size.batch + 13) * size.field_mb + _network_mb(size),
+    # Raw and corrected images of a batch and of the next field; the filters work on one field. Beside a GPU a batch is
+    # read, one is looked at, in one cells are grown, and one is written.
+    "segment_block": lambda size: (
+        _LIBRARIES_MB + ((6 if size.networks else 2) * size.batch + 13) * size.field_mb + _network_mb(size)
+    ),
     "rank_annotations": lambda size: _LIBRARIES_MB + 13 * size.field_mb + _network_mb(size),
     # The field in work, the next one, and all cells twice when they are stacked and written.
     "measure_block": lambda size: _LIBRARIES_MB + 12 * size.field_mb + 2.2 * size.cells_mb,

@@ -58,25 +58,29 @@ class FieldEngine:
     def __init__(
         self, config: SegmentationConfig, channels: list[str], nuclei: NucleiEngine, cells: CellsEngine
     ) -> None:
+        self.nuclei = nuclei
+        self.cells = cells
         self._nuclear = channels.index(config.nuclei_channel)
         self._body = [channels.index(name) for name in config.cell_channels]
-        self._nuclei = nuclei
-        self._cells = cells
 
-    @property
-    def halvings(self) -> int:
-        """How often a batch had to be halved for want of memory."""
-        return self._nuclei.halvings + self._cells.halvings
+    def find_nuclei(self, images: list[Image]) -> list[Label]:
+        """Return the nuclei of each (c, y, x) image, in order. The result of a field depends on that field alone."""
+        return self.nuclei.segment([image[self._nuclear][None] for image in images])
 
-    def segment(self, images: list[Image]) -> list[FieldLabels]:
-        """Return the labels of each (c, y, x) image, in order. The result of a field depends on that field alone."""
+    def find_cells(self, images: list[Image], nuclei: list[Label]) -> list[FieldLabels]:
+        """Return the cells of the nuclei of each (c, y, x) image, in order, paired with the nuclei."""
         nuclear = [image[self._nuclear] for image in images]
-        nuclei = self._nuclei.segment([image[None] for image in nuclear])
-        cells = self._cells.segment([image[self._body] for image in images], nuclei, nuclear)
+        cells = self.cells.segment([image[self._body] for image in images], nuclei, nuclear)
         return [number_in_order(*pair) for pair in zip(nuclei, cells, strict=True)]
 
+    def segment(self, images: list[Image]) -> list[FieldLabels]:
+        """Return the labels of each (c, y, x) image, in order."""
+        return self.find_cells(images, self.find_nuclei(images))
 
-def make_engine(config: SegmentationConfig, channels: list[str], device: torch.device | None = None) -> FieldEngine:
+
+def make_engine(
+    config: SegmentationConfig, channels: list[str], device: torch.device | None = None, threads: int = 1
+) -> FieldEngine:
     """Make the engine that ``config`` describes for images with ``channels``.
 
     Parameters
@@ -87,6 +91,8 @@ def make_engine(config: SegmentationConfig, channels: list[str], device: torch.d
         Names of the images' channels, in order.
     device
         Where networks run; None is the CPU.
+    threads
+        Fields whose cells are grown at a time; networks use as many as torch was told.
 
     Raises
     ------
@@ -94,7 +100,7 @@ def make_engine(config: SegmentationConfig, channels: list[str], device: torch.d
         If weights cannot be used, or a tool is not installed: before any image is read.
     """
     return FieldEngine(
-        config, channels, make_nuclei_engine(config.nuclei, device), make_cells_engine(config.cells, device)
+        config, channels, make_nuclei_engine(config.nuclei, device), make_cells_engine(config.cells, device, threads)
     )
 
 
@@ -125,12 +131,12 @@ def make_nuclei_engine(config: NucleiConfig, device: torch.device | None = None)
             return make_tool(config, device)
 
 
-def make_cells_engine(config: CellsConfig, device: torch.device | None = None) -> CellsEngine:
+def make_cells_engine(config: CellsConfig, device: torch.device | None = None, threads: int = 1) -> CellsEngine:
     """Make the engine that finds cells (see ``make_engine``)."""
     if config.engine == "seeded":
         from platewise.segmentation.seeded import SeededCellsEngine
 
-        return SeededCellsEngine(config)
+        return SeededCellsEngine(config, threads)
     from platewise.segmentation.flow_cells import FlowCellsEngine
 
     return FlowCellsEngine(config, device)

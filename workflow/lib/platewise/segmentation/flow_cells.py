@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,14 @@ class FlowCellsEngine:
             for number, diameter in zip(shown, diameters, strict=True)
         ]
         cells = [np.zeros(label.shape, np.int32) for label in nuclei]
-        for place, maps in self._predictor.predict(seen, [CELL_PER_NUCLEUS * diameter for diameter in diameters]):
-            cells[shown[place]] = self._read(maps, nuclei[shown[place]])
+        # Cells are read from the maps of one image while the network looks at the next ones.
+        with ThreadPoolExecutor(max_workers=torch.get_num_threads()) as pool:
+            reading = [
+                (shown[place], pool.submit(self._read, maps, nuclei[shown[place]]))
+                for place, maps in self._predictor.predict(seen, [CELL_PER_NUCLEUS * size for size in diameters])
+            ]
+            for number, label in reading:
+                cells[number] = label.result()
         return cells
 
     def _read(self, maps: Maps, nuclei: Label) -> Label:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +32,13 @@ _NEAR = 3.0
 class SeededCellsEngine:
     """Grows the cells of each image by itself, on the CPU.
 
+    Parameters
+    ----------
+    config
+        How they grow.
+    threads
+        Images in work at a time.
+
     Attributes
     ----------
     halvings
@@ -38,12 +47,14 @@ class SeededCellsEngine:
 
     halvings = 0
 
-    def __init__(self, config: SeededCells) -> None:
-        self.config = config
+    def __init__(self, config: SeededCells, threads: int = 1) -> None:
+        self._config = config
+        self._threads = threads
 
     def segment(self, images: list[Image], nuclei: list[Label], nuclear: list[Image]) -> list[Label]:
         """Return the cells of each (c, y, x) image of cell channels, with the numbers of its nuclei."""
-        return [grow_cells(image, labels, self.config) for image, labels in zip(images, nuclei, strict=True)]
+        with ThreadPoolExecutor(max_workers=self._threads) as pool:
+            return list(pool.map(partial(grow_cells, config=self._config), images, nuclei))
 
 
 def grow_cells(channels: Image, nuclei: Label, config: SeededCells) -> Label:

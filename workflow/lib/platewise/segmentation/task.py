@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,9 @@ from platewise.errors import DataError
 from platewise.fields import MISSING, BadFieldError, ReadFile, read_field
 from platewise.illumination import read_illumination
 from platewise.inventory import field_status
-from platewise.plan.engines import uses_network
 from platewise.qc.fields import field_quality
 from platewise.scratch import Scratch, read_fields
-from platewise.segmentation.engine import FieldEngine, FieldLabels, make_engine, needs_torch
+from platewise.segmentation.engine import FieldEngine, FieldLabels, Label, make_engine, needs_torch
 from platewise.segmentation.weight_files import label_parameters
 from platewise.store.commit import Commit, clean_well, commit_field, digest_of, read_commit, remove_field
 from platewise.store.fields import hash_label
@@ -103,7 +103,7 @@ def segment_block(
     device, allotted
         See ``device.choose_device``; for engines that are networks in torch.
     threads
-        CPU threads of such engines.
+        CPU threads, of networks and of what follows them.
     """
     table = read_table(inventory)
     flat = read_illumination(illumination)
@@ -122,8 +122,11 @@ def segment_block(
         else:
             pending.append(field)
     if pending:
-        with _engine(settings, device, allotted, threads) as engine:
-            made = list(_segment(pending, flat, store, plate, settings, engine, scratch))
+        with _engine(settings, device, allotted, threads) as (engine, on_gpu):
+            # A GPU looks at the next fields while cells are grown and written; without one that would only take more
+            # memory, and more cores than the job has.
+            depth = int(on_gpu)
+            made = list(_segment(pending, flat, store, plate, settings, engine, scratch, depth, threads))
         if len(made) > 1 and all(str(row["Reason"]).endswith(MISSING) for row in made):
             # One file was deleted; all of them are a share that is not mounted here.
             raise DataError(
@@ -140,13 +143,17 @@ def segment_block(
 
 
 @contextmanager
-def _engine(settings: SegmentSettings, device: DeviceRequest, allotted: bool, threads: int) -> Iterator[FieldEngine]:
-    """Make the engine, on the device that is to be used; engines without torch never import it."""
+def _engine(
+    settings: SegmentSettings, device: DeviceRequest, allotted: bool, threads: int
+) -> Iterator[tuple[FieldEngine, bool]]:
+    """Make the engine, on the device that is to be used, and say whether that is a GPU."""
     if not needs_torch(settings.segmentation):
-        yield make_engine(settings.segmentation, settings.channels)
+        # It is never imported then.
+        yield make_engine(settings.segmentation, settings.channels, None, threads), False
         return
     with torch_threads(threads):
-        yield make_engine(settings.segmentation, settings.channels, choose_device(device, allotted))
+        chosen = choose_device(device, allotted)
+        yield make_engine(settings.segmentation, settings.channels, chosen, threads), chosen.type != "cpu"
 
 
 def _segment(
@@ -157,39 +164,53 @@ def _segment(
     settings: SegmentSettings,
     engine: FieldEngine,
     scratch: Scratch | None,
+    depth: int,
+    threads: int,
 ) -> Iterator[dict[str, object]]:
-    def work(batch: _Batch) -> tuple[list[FieldLabels], int]:
-        before = engine.halvings
-        images = batch.raws if flat is None else [raw / flat for raw in batch.raws]
-        return engine.segment(images) if images else [], engine.halvings - before
+    """Find nuclei, then cells, and commit the fields; ``depth`` batches go through each of the three at a time."""
 
-    # A network works on the next fields while these are written; engines on the CPU would only hold more memory.
-    depth = int(uses_network(settings.segmentation))
-    for batch, segmented in run_ahead(work, _read_batches(fields, settings, scratch), depth):
-        for field, reason in batch.bad:
-            yield _bad(store, plate, field, reason)
-        found, halvings = segmented.result()
-        for field, raw, labels in zip(batch.fields, batch.raws, found, strict=True):
-            facts = {
-                "nuclei_count": int(labels.nuclei.max(initial=0)),
-                "cells_count": int(labels.cells.max(initial=0)),
-                "batch_halvings": halvings,
-                "quality": field_quality(raw, settings.channels, settings.saturation_level),
-            }
-            commit = commit_field(
-                store,
-                field.well,
-                field.site,
-                {"nuclei": labels.nuclei, "cells": labels.cells},
-                field.digest,
-                facts,
-                np.clip(np.rint(raw), 0, 65535).astype(np.uint16) if settings.store.images else None,
-                settings.channels,
-                settings.pixel_size,
-                settings.store.levels,
-            )
-            log.info("%s %s field %d: %d cells", plate, field.well, field.site, facts["cells_count"])
-            yield _good(plate, field, commit)
+    def images(batch: _Batch) -> list[npt.NDArray[np.float32]]:
+        return batch.raws if flat is None else [raw / flat for raw in batch.raws]
+
+    def find_nuclei(batch: _Batch) -> tuple[list[Label], int]:
+        before = engine.nuclei.halvings
+        return engine.find_nuclei(images(batch)) if batch.fields else [], engine.nuclei.halvings - before
+
+    def find_cells(seen: tuple[_Batch, Future[tuple[list[Label], int]]]) -> tuple[list[FieldLabels], int]:
+        before = engine.cells.halvings
+        batch, (nuclei, halvings) = seen[0], seen[1].result()
+        labels = engine.find_cells(images(batch), nuclei) if batch.fields else []
+        return labels, halvings + engine.cells.halvings - before
+
+    def write(field: _Field, raw: npt.NDArray[np.float32], labels: FieldLabels, halvings: int) -> dict[str, object]:
+        facts = {
+            "nuclei_count": int(labels.nuclei.max(initial=0)),
+            "cells_count": int(labels.cells.max(initial=0)),
+            "batch_halvings": halvings,
+            "quality": field_quality(raw, settings.channels, settings.saturation_level),
+        }
+        commit = commit_field(
+            store,
+            field.well,
+            field.site,
+            {"nuclei": labels.nuclei, "cells": labels.cells},
+            field.digest,
+            facts,
+            np.clip(np.rint(raw), 0, 65535).astype(np.uint16) if settings.store.images else None,
+            settings.channels,
+            settings.pixel_size,
+            settings.store.levels,
+        )
+        log.info("%s %s field %d: %d cells", plate, field.well, field.site, facts["cells_count"])
+        return _good(plate, field, commit)
+
+    with_nuclei = run_ahead(find_nuclei, _read_batches(fields, settings, scratch), depth)
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        for (batch, _), segmented in run_ahead(find_cells, with_nuclei, depth):
+            for field, reason in batch.bad:
+                yield _bad(store, plate, field, reason)
+            found, halvings = segmented.result()
+            yield from pool.map(write, batch.fields, batch.raws, found, repeat(halvings))
 
 
 def _read_batches(fields: list[_Field], settings: SegmentSettings, scratch: Scratch | None) -> Iterator[_Batch]:
