@@ -16,6 +16,8 @@ from platewise.segmentation.pictures import (
 )
 
 GREY = np.arange(35, dtype=np.uint8).reshape(5, 7)
+# The same as labels: objects of three pixels.
+FLAT = np.repeat(GREY, 3, axis=1)
 COLOUR = np.stack([GREY, GREY + 100, GREY[::-1] + 50], axis=2)
 
 
@@ -164,7 +166,7 @@ def test_labels_are_sixteen_bit_png(tmp_path, largest):
 
 
 def test_more_objects_than_sixteen_bits_hold_make_a_tiff(tmp_path):
-    label = np.arange(70_000, dtype=np.int32).reshape(250, 280)
+    label = np.repeat(np.arange(70_000, dtype=np.int32), 3).reshape(250, 840)
     write_label(tmp_path, "a", label[:10])
     path = write_label(tmp_path, "a", label)
     assert path == label_path(tmp_path, "a") == tmp_path / "a.tif"
@@ -174,7 +176,7 @@ def test_more_objects_than_sixteen_bits_hold_make_a_tiff(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "uint32", "int64", "bool"])
 def test_labels_of_any_whole_numbers_are_read(tmp_path, dtype):
-    label = (GREY % 5).astype(dtype)
+    label = (FLAT % 5).astype(dtype)
     if dtype == "int64":
         tifffile.imwrite(tmp_path / "a.tif", label)
     else:
@@ -183,10 +185,10 @@ def test_labels_of_any_whole_numbers_are_read(tmp_path, dtype):
 
 
 def test_numbers_of_a_palette_are_the_labels(tmp_path):
-    palette = Image.fromarray((GREY % 3).astype(np.uint8), "P")
+    palette = Image.fromarray((FLAT % 3).astype(np.uint8), "P")
     palette.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
     palette.save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_label(tmp_path / "a.png"), GREY % 3)
+    np.testing.assert_array_equal(read_label(tmp_path / "a.png"), FLAT % 3)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +198,7 @@ def test_numbers_of_a_palette_are_the_labels(tmp_path):
         (GREY.astype(np.float32), "of type float32, which is no label image"),
         (GREY.astype(np.int32) - 3, "found numbers from -3 to 31"),
         (GREY.astype(np.uint32) + 2**31, "found numbers from 2147483648"),
+        (GREY, "looks like an image, not like labels: neighbouring pixels differ"),
     ],
 )
 def test_what_is_no_label_image_is_refused(tmp_path, array, words):

@@ -23,8 +23,6 @@ Loaded = TypeVar("Loaded")
 
 # What the labels in a folder were made with, so that a second run does not mix them with others.
 RECORD = "platewise-segment.json"
-# Labels are flat: a camera's image changes from nearly every pixel to the next.
-_FLAT = 0.5
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,6 @@ def cells_work(
         if finder is None:
             # Engines count up to the largest number, which may be any that 32 bits can hold.
             shown, numbers = without_gaps(read_label(nuclei[name]))
-            _refuse_image(shown, nuclei[name])
         else:
             shown = check_finite(read_picture(nuclei[name]), str(nuclei[name])).mean(axis=0)
             numbers = None
@@ -250,12 +247,3 @@ def _is_newest(label: Path, name: str, work: Work[Any]) -> bool:
     sources = [files.get(name) for files in work.sources]
     # Without one of its files an image is read again, which says what is missing.
     return all(source is not None and label.stat().st_mtime_ns >= source.stat().st_mtime_ns for source in sources)
-
-
-def _refuse_image(label: Label, path: Path) -> None:
-    """Refuse an image of nuclei that was taken for labels: every grey level would be a nucleus."""
-    inside = (label[:, 1:] > 0) & (label[:, :-1] > 0)
-    if inside.any() and (label[:, 1:] != label[:, :-1])[inside].mean() > _FLAT:
-        raise DataError(
-            f"{path}: looks like an image, not like labels: neighbouring pixels differ. Hint: --nuclei-are images."
-        )

@@ -21,6 +21,8 @@ Read = TypeVar("Read")
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 _TIFF = (".tif", ".tiff")
+# Labels are flat: a camera's image changes from nearly every pixel to the next.
+_FLAT = 0.5
 # The largest number that a 16-bit PNG can hold.
 MOST_OBJECTS = 65_535
 # Places in a PNG's first chunk, which every PNG has: bits a sample, and whether it is in colour.
@@ -110,7 +112,8 @@ def read_label(path: Path) -> Label:
     Raises
     ------
     DataError
-        If the file is missing, damaged, in colour, or holds negative or broken numbers, or larger ones than int32 can.
+        If the file is missing, damaged, in colour, or holds negative or broken numbers, or larger ones than int32 can;
+        or if it looks like an image of a camera, whose every grey level would be taken for an object.
     """
     label = _reading(path, lambda: _read_label(path))
     hint = "Hint: a label image is one grey plane of whole numbers, 0 for background."
@@ -118,6 +121,12 @@ def read_label(path: Path) -> Label:
         raise DataError(f"{path}: found shape {label.shape} of type {label.dtype}, which is no label image. {hint}")
     if label.size and (label.min() < 0 or label.max() > np.iinfo(np.int32).max):
         raise DataError(f"{path}: found numbers from {label.min()} to {label.max()}. {hint}")
+    inside = (label[:, 1:] > 0) & (label[:, :-1] > 0)
+    if inside.any() and (label[:, 1:] != label[:, :-1])[inside].mean() > _FLAT:
+        raise DataError(
+            f"{path}: looks like an image, not like labels: neighbouring pixels differ. Hint: a label image holds one "
+            "number for each object. Nuclei can be given as images: --nuclei-are images."
+        )
     return label.astype(np.int32)
 
 
