@@ -294,6 +294,12 @@ def test_pieces_that_touch_at_a_corner_are_one():
     assert (parted.tolist(), numbers) == ([[8, 0, 5, 5, 0, 9, 7]], [5])
 
 
+def test_pieces_of_the_largest_number_have_numbers_too():
+    largest = np.iinfo(np.int32).max
+    parted, numbers = part_pieces(np.array([[largest, 0, largest, largest, 0, 7]], np.int32))
+    assert (parted.tolist(), numbers) == ([[3, 0, 2, 2, 0, 1]], [largest])
+
+
 def test_numbers_beyond_16_bits_are_counted_anew(folder, index):
     def change(label):
         label[label == 2] = 70_000

@@ -87,6 +87,24 @@ def test_bad_image_is_named_and_the_others_go_on(folder, bad, group):
     assert sum(outcome.label is not None for outcome in outcomes.values()) == 3
 
 
+@pytest.mark.parametrize("group", [1, 3])
+def test_image_that_an_engine_cannot_use_is_named_and_the_others_go_on(folder, group):
+    class Particular(Threshold):
+        def segment(self, images):
+            found = super().segment(images)
+            if any(label.max() == 2 for label in found):
+                raise DataError("two nuclei: cannot be")
+            return found
+
+    outcomes = work_on(folder, Particular(), group=group)
+    assert [(outcome.name, outcome.error, outcome.count) for outcome in outcomes] == [
+        ("i0", "", 0),
+        ("i1", "", 1),
+        ("i2", "two nuclei: cannot be", 0),
+        ("i3", "", 3),
+    ]
+
+
 def test_image_that_is_not_finite_is_named(folder):
     (folder / "i1.png").unlink()
     tifffile.imwrite(folder / "i1.tif", np.full((5, 5), np.nan, np.float32))

@@ -18,7 +18,7 @@ from platewise.report.segmentation_contenders import ByFold, describe_contender
 from platewise.report.segmentation_page import EvaluationTables, Gallery, write_segmentation_page
 from platewise.segmentation.annotated import load_annotated
 from platewise.segmentation.evaluation import Annotated, read_prediction
-from platewise.segmentation.summary import ablate, compare_engines, summarise
+from platewise.segmentation.summary import ABLATION_COLUMNS, ablate, compare_engines, summarise
 from platewise.tables import read_table, read_tables, write_table
 
 
@@ -121,9 +121,8 @@ def evaluate_segmentation(
 
 def _stacked(ablated: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Put the ablations of all ensembles in one table; without any it has its columns and no row."""
-    empty = pd.DataFrame(columns=["Ensemble", "Engine", "Members", "Class", "Measure", "Value"])
     tables = [table.assign(Ensemble=name) for name, table in ablated.items()]
-    return pd.concat(tables, ignore_index=True) if tables else empty
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*ABLATION_COLUMNS, "Ensemble"])
 
 
 def _gallery(files: EvaluationFiles, evaluation: SegmentationEvaluationConfig, images: pd.DataFrame) -> Gallery:

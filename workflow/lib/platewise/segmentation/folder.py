@@ -198,7 +198,16 @@ def segment_folder(
 
 def _segment(loaded: list[tuple[str, Any]], out: Path, work: Work[Any]) -> Iterator[Outcome]:
     begin = time.perf_counter()
-    labels = work.segment([image for _, image in loaded])
+    try:
+        labels = work.segment([image for _, image in loaded])
+    except DataError as error:
+        # It is one image's, whichever: the others go on.
+        if len(loaded) == 1:
+            yield Outcome(loaded[0][0], None, 0, 0.0, str(error))
+        else:
+            for one in loaded:
+                yield from _segment([one], out, work)
+        return
     seconds = (time.perf_counter() - begin) / len(loaded)
     for (name, _), label in zip(loaded, labels, strict=True):
         yield Outcome(name, write_label(out, name, label), _count(label), seconds)

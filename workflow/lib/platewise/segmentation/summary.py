@@ -21,6 +21,10 @@ MEASURES = (*SCORES, SPEED, MEMORY)
 # Below this many images, a class is shown but supports no claim.
 ENOUGH_IMAGES = 30
 TOO_FEW = "too few for a claim"
+ABLATION_COLUMNS = (
+    *("Engine", "Members", "Class", "Measure", "Value", "Low", "High"),
+    *("Difference", "DifferenceLow", "DifferenceHigh", "PValue", "Images", "Note"),
+)
 _LIMITS = (0.025, 0.975)
 
 
@@ -174,8 +178,7 @@ def ablate(
     table["Members"] = table["Engine"].map({name: "|".join(members) for name, members in ensembles.items()})
     places = table["Engine"].map({name: place for place, name in enumerate(ensembles)})
     table = table.iloc[np.argsort(places, kind="stable")].reset_index(drop=True)
-    names = ["Engine", "Members", "Class", "Measure", "Value", "Low", "High", "Difference", *new.values(), "PValue"]
-    return table[[*names, "Images", "Note"]]
+    return table[list(ABLATION_COLUMNS)]
 
 
 def _classes(rows: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, pd.DataFrame], list[str]]]:

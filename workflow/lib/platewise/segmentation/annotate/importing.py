@@ -173,7 +173,8 @@ def read_correction(folder: Path, row: Exported, prefer: Source | None = None) -
 def part_pieces(label: Label) -> tuple[Label, list[int]]:
     """Give every piece of an object a number of its own; the largest keeps the object's.
 
-    Pixels that touch at a corner are one piece, as an eraser may leave them.
+    Pixels that touch at a corner are one piece, as an eraser may leave them. Where int32 does not hold the new numbers,
+    all are counted anew, in their order.
 
     Parameters
     ----------
@@ -194,6 +195,8 @@ def part_pieces(label: Label) -> tuple[Label, list[int]]:
     further = order[1:][np.diff(owners[order]) == 0]
     numbers = owners.copy()
     numbers[further] = int(label.max(initial=0)) + 1 + np.arange(further.size)
+    if numbers.max() > np.iinfo(np.int32).max:
+        numbers = without_gaps(numbers)[0]
     return numbers[pieces].astype(np.int32), np.unique(owners[further]).tolist()
 
 
