@@ -95,7 +95,7 @@ def test_labels_do_not_depend_on_how_much_is_done_at_a_time(write):
     before = label_parameters(config(path))
     assert label_parameters(config(path, tile=256, batch=9)) == before
     assert label_parameters(config(path).model_copy(update={"batch_size": 7})) == before
-    assert label_parameters(config(path, flips=2)) != before
+    assert label_parameters(config(path, flips=4)) != before
     assert label_parameters(config(path, precision="full")) != before
 
 
@@ -116,7 +116,7 @@ def test_a_ranking_depends_on_what_the_weights_of_its_committee_hold(write, tmp_
     before = parameters(path)
     assert before["fields"] == 7
     assert parameters(str(shutil.copy(path, tmp_path / "elsewhere.safetensors")), batch=9) == before
-    assert parameters(path, flips=2) != before
+    assert parameters(path, flips=4) != before
     assert parameters(write("a.safetensors", value=1.0)) != before
 
 
