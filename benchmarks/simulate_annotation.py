@@ -99,7 +99,8 @@ class Images:
     def engine(self, row, trained):
         """Make the engine for one image, told the size of its nuclei."""
         diameter = object_diameter(self.label[row])
-        config = FlowNuclei(engine="flow", nucleus_diameter=20.0 if np.isnan(diameter) else max(diameter, 3.0))
+        size = 20.0 if np.isnan(diameter) else max(diameter, 3.0)
+        config = FlowNuclei(engine="flow", nucleus_diameter=size, flips=1)
         return DenseEngine(config, [(trained.info, trained.network)])
 
 

@@ -15,7 +15,7 @@ from platewise.cli import app
 from platewise.config.illumination import NoIllumination
 from platewise.config.images import PhenixReader
 from platewise.config.ranking import RankingConfig
-from platewise.config.segmentation import ClassicalNuclei, EnsembleNuclei, SegmentationConfig
+from platewise.config.segmentation import ClassicalNuclei, EnsembleNuclei, FlowNuclei, SegmentationConfig
 from platewise.config.store import StoreConfig
 from platewise.errors import ConfigError, DataError
 from platewise.illumination import run_illumination
@@ -302,6 +302,26 @@ def test_nuclei_of_an_ensemble_are_those_of_all_members_together(monkeypatch):
     reference, doubt = committee.find(np.ones((1, 8, 8), np.float32))
     assert (reference.max(), doubt.uncertainty, doubt.count) == (2, 0, 1)
     assert seen == {1: 14, 2: 1}
+
+
+def test_views_are_not_averaged_over_turned_copies(monkeypatch):
+    """Else a view that is one of the copies would agree with the image by itself."""
+
+    class Turned:
+        halvings = 0
+
+        def __init__(self, config, _):
+            self.flips = config.flips
+
+        def segment(self, images):
+            seen[self.flips] = seen.get(self.flips, 0) + len(images)
+            return [np.full(image.shape[1:], self.flips, np.int32) for image in images]
+
+    seen = {}
+    monkeypatch.setattr(ranking_task, "make_nuclei_engine", Turned)
+    committee = Committee(FlowNuclei(flips=4))
+    reference, _ = committee.find(np.ones((1, 8, 8), np.float32))
+    assert (reference.max(), seen) == (4, {1: 7, 4: 1})
 
 
 def test_a_bad_image_of_a_folder_is_left_out(pictures, tmp_path, asked, caplog):

@@ -101,7 +101,9 @@ def test_cells_that_are_chosen_to_be_found_by_a_network_are_found():
     """On a rendered field whose seed is far from those that it learned from."""
     drawn, field = draw_annotation(0, 400, 800_000)
     image = drawn.astype(np.float32)
-    (cells,) = make_cells_engine(FlowCells(engine="flow")).segment([image[1:]], [field.nuclei.astype(np.int32)], [image[0]])
+    (cells,) = make_cells_engine(FlowCells(engine="flow")).segment(
+        [image[1:]], [field.nuclei.astype(np.int32)], [image[0]]
+    )
     assert score(field.cells, cells)["f1@0.7"] > 0.8
 
 

@@ -62,8 +62,8 @@ def export_images(
     """Write the images most worth annotating, with editable labels and outlines that napari and QuPath open.
 
     CONFIG: fields in the order of the rule rank_annotations, which a config with the section `ranking` runs. IMAGES:
-    each is seen in seven ways and ranked by how much these differ, which takes seven times as long as `platewise
-    segment` (eight times with an ensemble, whose members are asked one by one). README.txt in OUT tells how to go on.
+    each is seen in seven ways and ranked by how much these differ, which takes four to seven times as long as
+    `platewise segment`. README.txt in OUT tells how to go on.
     """
     from platewise.segmentation.annotate.export import check_new, export_queue
 

@@ -33,6 +33,11 @@ def is_torch(engine: ContenderConfig | CellsConfig) -> bool:
     return is_network(engine) and engine.engine not in IN_TENSORFLOW
 
 
+def seen_once(engine: NucleiConfig) -> NucleiConfig:
+    """Return an engine that looks at each image once, not at turned copies of it too."""
+    return engine.model_copy(update={"flips": 1}) if "flips" in type(engine).model_fields else engine
+
+
 def uses_network(segmentation: SegmentationConfig) -> bool:
     """Whether a campaign's own fields are segmented by a network."""
     return is_network(segmentation.nuclei) or is_network(segmentation.cells)

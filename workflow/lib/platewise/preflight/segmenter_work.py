@@ -17,6 +17,7 @@ from platewise.plan.engines import (
     engines_of,
     file_name,
     is_network,
+    seen_once,
     uses_network,
 )
 from platewise.plan.jobs import list_jobs
@@ -69,7 +70,7 @@ def _planned(
 ) -> Work:
     config = campaign.config
     if rule == "rank_annotations":
-        looks = sum(map(_looks, (config.segmentation.nuclei, *config.ranking.committee)))
+        looks = sum(_looks(seen_once(engine)) for engine in (config.segmentation.nuclei, *config.ranking.committee))
         return Work(looked=config.ranking.fields * field_area * looks * _VIEWS)
     if rule == "inventory_annotations":
         return Work(annotated=len(campaign.annotations[wildcards[0]].images) * megapixels[wildcards[0]])
@@ -157,7 +158,7 @@ def finished_segmenter_work(results: Path, field_area: float = 0.0) -> dict[str,
         found["evaluate_segmentation"] = Work(scored=len(read_table(scores, ["Image"])))
     ranking = folder / "annotations" / "ranking.parquet"
     if ranking.is_file():
-        looks = _looks_of(_own_engines(results).get("nuclei", {}))
+        looks = _looks_of(_own_engines(results).get("nuclei", {}) | {"flips": 1})
         found["rank_annotations"] = Work(looked=len(read_table(ranking, [])) * field_area * looks * _VIEWS)
     return found
 

@@ -23,6 +23,7 @@ from platewise.config.segmentation import EnsembleNuclei, NucleiConfig, Segmenta
 from platewise.errors import DataError
 from platewise.fields import BadFieldError
 from platewise.illumination import read_illumination
+from platewise.plan.engines import seen_once
 from platewise.segmentation.engine import Image, Label, NucleiEngine, make_nuclei_engine
 from platewise.segmentation.images import check_image
 from platewise.segmentation.pictures import read_picture, write_label
@@ -72,7 +73,8 @@ class Committee:
     Parameters
     ----------
     config
-        The engine whose nuclei are to be corrected. An `ensemble` is asked member by member.
+        The engine whose nuclei are to be corrected. An `ensemble` is asked member by member; each looks at a view
+        once, for an average over turned copies would hide that they differ.
     further
         Engines that are asked besides.
     device
@@ -85,8 +87,8 @@ class Committee:
         asked = [member for engine in (config, *further) for member in _members(engine)]
         self._engines: list[NucleiEngine] = [make_nuclei_engine(engine, device) for engine in asked]
         self._config, self._device = config, device
-        # What the first engine finds in the image itself is the reference once more, unless that is of all members.
-        self._first = 0 if isinstance(config, EnsembleNuclei) else 1
+        # What the first engine finds in the image itself is the reference once more, if it is asked as it is.
+        self._first = int(asked[0] == config)
 
     def examine(self, image: Image, reference: Label) -> Doubt:
         """Ask how sure the committee is of the nuclei ``reference`` (y, x) that were found in an image (c, y, x)."""
@@ -95,11 +97,11 @@ class Committee:
     def find(self, image: Image) -> tuple[Label, Doubt]:
         """Find the nuclei (y, x) of an image (c, y, x), and ask how sure the committee is of them."""
         found = predict_views(self._engines, image)
-        reference = found[0] if self._first else self._ensemble.segment([image])[0]
+        reference = found[0] if self._first else self._own.segment([image])[0]
         return reference, _doubt(image, reference, found[self._first :])
 
     @cached_property
-    def _ensemble(self) -> NucleiEngine:
+    def _own(self) -> NucleiEngine:
         # Only for images whose nuclei are not known: a campaign has found its own.
         return make_nuclei_engine(self._config, self._device)
 
@@ -249,9 +251,10 @@ def rank_folder(
 
 
 def _members(config: NucleiConfig) -> list[NucleiConfig]:
-    if not isinstance(config, EnsembleNuclei):
-        return [config]
-    return [config.model_copy(update={"members": (member,)}) for member in config.members]
+    once = seen_once(config)
+    if not isinstance(once, EnsembleNuclei):
+        return [once]
+    return [once.model_copy(update={"members": (member,)}) for member in once.members]
 
 
 def _doubt(image: Image, reference: Label, others: Sequence[Label]) -> Doubt:
