@@ -38,7 +38,7 @@ from platewise.segmentation.training.loop import train_segmenter  # noqa: E402
 from platewise.segmentation.training.pairs import make_pair, object_diameter  # noqa: E402
 from platewise.segmentation.views import VIEWS, predict_views  # noqa: E402
 
-DIVERSITY = {"ranked": 0.5, "unsure": 0.0}
+DIVERSITY = {"ranked": 1.0, "unsure": 0.0}
 # Annotated images after each round; the first ones are fluorescence only.
 ROUNDS = (4, 8, 16, 32)
 POOL, TEST_PER_CLASS = 80, 20

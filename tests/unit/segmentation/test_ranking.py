@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from platewise.segmentation import ranking
 from platewise.segmentation.ranking import (
     UnsureObject,
     best_iou,
@@ -68,26 +69,59 @@ def test_without_diversity_the_order_is_that_of_uncertainty():
 
 
 def test_copies_of_one_artefact_are_not_all_in_front():
-    # Standard deviation of the descriptors: 3 at one place, 1 at the other; distance in units of the greatest: 0 or 1.
+    # Three images at one place and one elsewhere: distances are 0 or the greatest.
     unsure, kind = [1.0, 0.9, 0.8, 0.6], [[0.0], [0.0], [0.0], [8.0]]
-    # After the first: 0.45, 0.4 and 0.3 + 0.5; then distance 0 is left everywhere.
-    assert rank_images(unsure, kind, 0.5).tolist() == [0, 3, 1, 2]
+    # The first stands for 2.7 of 3.3; then only the last stands for anything, and the copies follow as they are unsure.
+    assert rank_images(unsure, kind, 1.0).tolist() == [0, 3, 1, 2]
     assert rank_images(unsure, kind, 0.0).tolist() == [0, 1, 2, 3]
-    # With 0.2: 0.72, 0.64 and 0.48 + 0.2: the second artefact is still worth more.
-    assert rank_images(unsure, kind, 0.2).tolist() == [0, 1, 3, 2]
+    # With 0.1, after the first: 0.9, 0.8 and 0.6 + 0.1; then 0.9 and 0.675 + 0.1.
+    assert rank_images(unsure, kind, 0.1).tolist() == [0, 1, 2, 3]
+    # With 0.4: 0.6, 0.533 and 0.4 + 0.4.
+    assert rank_images(unsure, kind, 0.4).tolist() == [0, 3, 1, 2]
 
 
-def test_full_diversity_is_farthest_first():
-    places = [[0.0], [1.0], [2.0], [10.0], [6.0]]
-    # From 0 the farthest is 10, then 6 (4 away from 10; 2 is 2 away from 0), then 2 (2 away), then 1.
-    assert rank_images([1, 0.1, 0.1, 0.1, 0.1], places, 1.0).tolist() == [0, 3, 4, 2, 1]
+def test_an_odd_image_comes_after_one_that_stands_for_many():
+    assert rank_images([0.5, 0.5, 0.5, 1.0], [[0.0], [0.0], [0.0], [8.0]], 1.0).tolist() == [0, 3, 1, 2]
+
+
+def test_what_an_image_adds_is_counted_by_hand():
+    unsure, places = [0.9, 1, 1, 1, 0.5], [[0.0], [1.0], [2.0], [10.0], [6.0]]
+    # Uncertainty times nearness, summed: 28, 30.6, 31.2, 15.9 and 25.6: the third. The distances that are left are 2,
+    # 1, 0, 8 and 4; the fourth brings 8 of that, the fifth 6. Then 1.8, 1.9 and (the fifth) 2.
+    assert rank_images(unsure, places, 1.0).tolist() == [2, 3, 4, 1, 0]
+
+
+def test_the_order_is_that_of_a_naive_choice():
+    rng = np.random.default_rng(0)
+    unsure, points = rng.random(30), rng.normal(size=(30, 3))
+    scaled = points / points.std(axis=0)
+    far = np.linalg.norm(scaled[:, None] - scaled, axis=2)
+
+    def cover(chosen):
+        nearest = far[:, chosen].min(axis=1) if chosen else np.full(30, far.max())
+        return float(unsure @ (far.max() - nearest))
+
+    chosen = []
+    for _ in range(8):
+        chosen.append(max((n for n in range(30) if n not in chosen), key=lambda n: cover([*chosen, n])))
+    assert rank_images(unsure, points, 1.0).tolist()[:8] == chosen
+
+
+def test_of_very_many_images_a_part_stands_for_all(monkeypatch):
+    """Two kinds of images, half of them counted: one of each kind comes first all the same."""
+    monkeypatch.setattr(ranking, "_MOST_COVERED", 20)
+    points = np.repeat([[0.0], [1.0]], 20, axis=0)
+    order = rank_images(np.ones(40), points, 1.0, number=2).tolist()
+    assert sorted(order) == list(range(40))
+    assert {place // 20 for place in order[:2]} == {0, 1}
 
 
 def test_after_the_chosen_ones_the_rest_follow_by_uncertainty():
     places = [[0.0], [1.0], [2.0], [10.0], [6.0]]
-    assert rank_images([1, 0.1, 0.3, 0.2, 0.4], places, 1.0, number=2).tolist() == [0, 3, 4, 2, 1]
+    assert rank_images([0.9, 1, 1, 1, 0.5], places, 1.0, number=2).tolist() == [2, 3, 1, 0, 4]
     assert rank_images([], np.zeros((0, 3)), 0.5).tolist() == []
     assert rank_images([0.0, 0.0], np.zeros((2, 3)), 0.5).tolist() == [0, 1]
+    assert rank_images([0.1, 0.2], np.zeros((2, 3)), 1.0).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(("points", "weight"), [(np.zeros((3, 1)), 0.5), (np.zeros((2, 1)), 1.5)])

@@ -154,8 +154,9 @@ def test_the_doubtful_field_is_in_front(folder):
 
 
 def test_diversity_brings_another_kind_of_field_forward(folder):
-    # Both plates show the same: the second A02 would teach nothing new.
-    assert rank(folder, diversity=1)[0]["Metadata_Well"].tolist()[:3] == ["A02", "A03", "A01"]
+    # Both plates show the same: the second A02 would teach nothing new, so A01 comes before it.
+    assert rank(folder, diversity=1)[0]["Metadata_Well"].tolist()[:3] == ["A02", "A01", "A02"]
+    assert rank(folder, diversity=0)[0]["Metadata_Well"].tolist()[:3] == ["A02", "A02", "A01"]
 
 
 def test_the_same_ranking_is_written_again(folder):

@@ -52,8 +52,8 @@ def export_images(
     ] = None,
     channel: Annotated[int | None, typer.Option(min=0, help="With IMAGES: channel of the files, from 0.")] = None,
     diversity: Annotated[
-        float, typer.Option(min=0, max=1, help="With IMAGES: what it counts to be unlike those before.")
-    ] = 0.5,
+        float, typer.Option(min=0, max=1, help="With IMAGES: what it counts to stand for others that are unsure.")
+    ] = 1.0,
     device: Annotated[Device, typer.Option(help="With IMAGES: where networks run.")] = Device.auto,
     threads: Annotated[
         int, typer.Option(min=0, help="With IMAGES: CPU threads of networks; 0 for OMP_NUM_THREADS, or one a core.")

@@ -19,10 +19,10 @@ class RankingConfig(Section):
     )
     fields: int = Field(200, ge=1, description="Fields that are looked at, drawn evenly over the plates.")
     diversity: float = Field(
-        0.5,
+        1.0,
         ge=0,
         le=1,
-        description="What it counts to be unlike the fields that come before. 0: the most unsure first, even if they "
-        "are copies of one artefact.",
+        description="What it counts to stand for other unsure fields that none stands for yet. 0: the most unsure "
+        "first, even if they are copies of one artefact.",
     )
     listed: int = Field(50, ge=0, description="Most unsure nuclei that are listed of a field.")

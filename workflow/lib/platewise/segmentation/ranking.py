@@ -1,8 +1,9 @@
 """Which images, and which objects within them, a person should annotate next.
 
 An image that a committee of models sees in different ways teaches the most (query by committee: Seung, Opper and
-Sompolinsky 1992, doi:10.1145/130385.130417); images that are all unsure for one reason teach it once, so that those
-chosen must also differ from each other (k-centre greedy, core-set: Sener and Savarese 2018, arXiv:1708.00489).
+Sompolinsky 1992, doi:10.1145/130385.130417). But images that are all unsure for one reason teach it once, and an odd
+one teaches little of the others: those chosen are to stand for all that is unsure (facility location: Wei, Iyer and
+Bilmes 2015, "Submodularity in data subset selection and active learning").
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage as ndi
+from scipy.spatial.distance import cdist
 
 from platewise.segmentation.images import standardise
 from platewise.segmentation.scoring import overlap, score
@@ -25,6 +27,10 @@ Label = npt.NDArray[np.integer]
 MISSED_SHARE = 0.5
 # Least area of such a thing, as a share of the median object's: rims of neighbours are no objects.
 MISSED_AREA = 0.3
+# The distances of all images to so many are held at a time.
+_MOST_COVERED = 2000
+# Values of images that are equal but for the order of their sums.
+_DIGITS = 9
 _PERCENTILES = (5, 25, 50, 75, 95)
 _SCALES = (1.0, 2.0, 4.0)
 
@@ -123,11 +129,12 @@ def describe_image(image: Image, label: Label) -> npt.NDArray[np.float64]:
 def rank_images(
     uncertainties: npt.ArrayLike, descriptors: npt.ArrayLike, weight: float, number: int | None = None
 ) -> npt.NDArray[np.int64]:
-    """Order images so that the first ones are unsure and unlike each other.
+    """Order images so that the first ones stand for all that is unsure.
 
-    Greedy: the first is the most unsure; each next one has the greatest (1 - ``weight``) u + ``weight`` d, with u its
-    uncertainty as a share of the greatest, and d its distance to the nearest one chosen before, as a share of the
-    greatest distance from the first.
+    Greedy: each next image has the greatest (1 - ``weight``) u + ``weight`` g. u is its uncertainty, and g what it adds
+    to the choice: the sum over all images of their uncertainty times how much nearer this image is to them than the
+    nearest one chosen before (at first: than the greatest distance of two images). Both are shares of the greatest
+    among those that are left.
 
     Parameters
     ----------
@@ -136,14 +143,14 @@ def rank_images(
     descriptors
         (n, k); each column is divided by its standard deviation.
     weight
-        0: by uncertainty alone; 1: the most different ones.
+        0: by uncertainty alone; 1: by what an image stands for.
     number
-        How many are chosen in this way; the rest follow by uncertainty. None: all of them, at a cost of n squared.
+        How many are chosen in this way; the rest follow by uncertainty. None: all of them.
 
     Returns
     -------
     order
-        (n,) positions, the one to annotate first in front. Of equal ones the first in the list.
+        (n,) positions, the one to annotate first in front. Of equal ones the more unsure, then the first in the list.
 
     Raises
     ------
@@ -158,19 +165,27 @@ def rank_images(
         return np.zeros(0, dtype=np.int64)
     spread = points.std(axis=0)
     points = (points - points.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    unsure = unsure / max(unsure.max(), np.finfo(float).tiny)
-    chosen = [int(unsure.argmax())]
-    distance = np.linalg.norm(points - points[chosen[0]], axis=1)
-    greatest = max(distance.max(), np.finfo(float).tiny)
+    # Of very many images a part stands for all.
+    part = np.sort(np.random.default_rng(0).permutation(len(unsure))[:_MOST_COVERED])
+    distances = cdist(points[part], points)
+    nearest = np.full(len(part), distances.max())
     left = np.ones(len(unsure), dtype=bool)
-    left[chosen] = False
+    chosen: list[int] = []
     while left.any() and len(chosen) < (number or len(unsure)):
-        value = np.where(left, (1 - weight) * unsure + weight * distance / greatest, -np.inf)
-        chosen.append(int(value.argmax()))
-        left[chosen[-1]] = False
-        distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
+        gain = unsure[part] @ np.maximum(nearest[:, None] - distances, 0)
+        value = (1 - weight) * _share(unsure, left) + weight * _share(gain, left)
+        best = int(np.lexsort((-unsure, -np.where(left, value.round(_DIGITS), -np.inf)))[0])
+        chosen.append(best)
+        left[best] = False
+        nearest = np.minimum(nearest, distances[:, best])
     rest = np.flatnonzero(left)
     return np.array([*chosen, *rest[np.argsort(-unsure[rest], kind="stable")]], dtype=np.int64)
+
+
+def _share(values: npt.NDArray[np.float64], left: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return values as shares of the greatest among those that are left; zeros where that is 0."""
+    greatest = values[left].max()
+    return values / greatest if greatest > 0 else np.zeros_like(values)
 
 
 def _missed(reference: Label, others: Sequence[Label]) -> list[UnsureObject]:
