@@ -71,7 +71,8 @@ def stages(config, image):
     yield "one_look", cpu(told.segment, [image]), "CPU s"
     (label,) = told.segment([image])
     weights = shipped_model(config.engine, "nuclei") if config.weights is None else Path(config.weights)
-    predictor = MapPredictor([load_model(weights, config.engine, "nuclei")], flips=config.flips, tile=config.tile)
+    model = load_model(weights, config.engine, "nuclei")
+    predictor = MapPredictor([model], flips=config.flips, scales=config.scales, tile=config.tile)
     yield "network", cpu(lambda: list(predictor.predict([seen], [diameter]))), "CPU s"
     ((_, maps),) = predictor.predict([seen], [diameter])
     size = diameter * working_factor(image.shape[1:], diameter, predictor.diameter)

@@ -23,7 +23,7 @@ def campaign(raw, tmp_path):
     """Twenty annotated images in two folds, one trained network, one search, three contenders."""
     rows = [f"{n}.png,{n}.png,g{n},{'grey' if n < 12 else 'rgb'}" for n in range(20)]
     (tmp_path / "index.csv").write_text("\n".join(["image,label,group,class", *rows]) + "\n")
-    net = {"engine": "flow", "segmenter": "net", "nucleus_diameter": 20, "flips": 4}
+    net = {"engine": "flow", "segmenter": "net", "nucleus_diameter": 20, "flips": 4, "scales": [1.0]}
     return load_campaign(
         raw
         | {
@@ -38,7 +38,7 @@ def campaign(raw, tmp_path):
                     "classical": {"engine": "classical"},
                     "tuned": {"engine": "tuned", "segmenter": "tuned"},
                     "net": net,
-                    "two": {"engine": "ensemble", "segmenters": ["net", "net"], "flips": 2, "nucleus_diameter": 20},
+                    "two": {"engine": "ensemble", "segmenters": ["net", "net"], "nucleus_diameter": 20, "scales": [1.0]},
                 },
                 "reference": "classical",
             },

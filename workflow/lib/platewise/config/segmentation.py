@@ -136,6 +136,12 @@ class DenseNuclei(LearnedNuclei):
     minimum_area: float = Field(
         0.05, ge=0, description="Least area of a nucleus, as a share of a disk with the typical diameter."
     )
+    scales: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = Field(
+        (1.25,),
+        min_length=1,
+        description="Factors on each network's working size at which the image is seen, averaged. Networks outline "
+        "nuclei a little better above the size that they learned at. Time grows with their squares.",
+    )
     precision: Literal["auto", "full"] = Field(
         "auto",
         description="`auto`: half precision on a GPU, where it is several times faster; outlines then differ from the "
@@ -192,9 +198,7 @@ class EnsembleNuclei(Section):
     segmenters: tuple[str, ...] = Field(
         (), description="Further members: networks that this campaign trains, by name in `segmenters`."
     )
-    scales: tuple[float, ...] = Field(
-        (1.0,), min_length=1, description="Factors on each network's working size at which the image is seen, averaged."
-    )
+    scales: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = DenseNuclei.model_fields["scales"]
     nucleus_diameter: float | None = LearnedNuclei.model_fields["nucleus_diameter"]
     scale_weights: str | None = LearnedNuclei.model_fields["scale_weights"]
     scale_segmenter: str | None = LearnedNuclei.model_fields["scale_segmenter"]

@@ -175,14 +175,14 @@ def _shown(segmenter: Mapping[str, Any], steps: int) -> float:
     return steps * segmenter["batch"] * segmenter["crop"] ** 2 / 1e6 * width**2
 
 
-def _looks(engine: NucleiConfig) -> int:
+def _looks(engine: NucleiConfig) -> float:
     return _looks_of(engine.model_dump()) if is_network(engine) else 1
 
 
-def _looks_of(engine: Mapping[str, Any]) -> int:
-    """Return how often an engine's networks see each pixel; 1 for an engine without."""
+def _looks_of(engine: Mapping[str, Any]) -> float:
+    """Return how many pixels an engine's networks see for each of an image; 1 for an engine without."""
     networks = len(engine.get("members", ())) + len(engine.get("segmenters", ())) or 1
-    return networks * engine.get("flips", 1) * len(engine.get("scales", (1,)))
+    return networks * engine.get("flips", 1) * sum(scale**2 for scale in engine.get("scales", (1,)))
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -178,13 +178,12 @@ class DenseEngine:
     """Finds nuclei with networks that say something of every pixel (see ``NucleiEngine``)."""
 
     def __init__(self, config: DenseConfig, members: Sequence[Member], device: torch.device | None = None) -> None:
-        ensemble = isinstance(config, EnsembleNuclei)
         self._config = config
         self._scale = make_estimator(config, device)
         self._predictor = MapPredictor(
             members,
             flips=config.flips,
-            scales=config.scales if ensemble else (1.0,),
+            scales=config.scales,
             tile=config.tile,
             batch=config.batch,
             device=device,
