@@ -38,7 +38,12 @@ def campaign(raw, tmp_path):
                     "classical": {"engine": "classical"},
                     "tuned": {"engine": "tuned", "segmenter": "tuned"},
                     "net": net,
-                    "two": {"engine": "ensemble", "segmenters": ["net", "net"], "nucleus_diameter": 20, "scales": [1.0]},
+                    "two": {
+                        "engine": "ensemble",
+                        "segmenters": ["net", "net"],
+                        "nucleus_diameter": 20,
+                        "scales": [1.0],
+                    },
                 },
                 "reference": "classical",
             },
