@@ -234,7 +234,7 @@ def test_files_that_are_no_parameters_are_refused(tmp_path):
 
 def test_values_that_the_engine_does_not_take_are_named(tmp_path):
     path = broken(tmp_path, lambda content: content["types"][0]["parameters"].update(threshold_scale=-1))
-    with pytest.raises(DataError, match=r"parameters.json: threshold_scale is -1: .*greater than 0. Hint"):
+    with pytest.raises(DataError, match=r"parameters.json: threshold_scale is -1; expected greater than 0. Hint"):
         read_parameters(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -16,3 +17,8 @@ class Section(BaseModel):
 def parse_section(kind: Any, values: Any) -> Any:
     """Make a section, or a union of sections, from the plain values that a rule's ``params`` hold."""
     return TypeAdapter(kind).validate_python(values)
+
+
+def expected_value(details: Mapping[str, Any]) -> str:
+    """Return what one of a ``ValidationError``'s ``errors()`` says was expected, without pydantic's own words."""
+    return details["msg"].removeprefix("Value error, ").removeprefix("Input should be ")

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from platewise.config.base import Section
+from platewise.config.base import Section, expected_value
 from platewise.config.campaign import CLASSICAL, CampaignConfig
 from platewise.config.reference import is_tag, sections_of
 from platewise.config.segmentation import MOVED
@@ -183,8 +183,9 @@ def _problem(details: dict[str, Any], source: str) -> Problem:
     if details["type"] == "union_tag_not_found":
         tag = details["ctx"]["discriminator"].strip("'")
         return Problem(place, "no key " + tag, f"{tag} among the keys", "add it; config/README.md lists its values")
-    expected = details["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return Problem(place, repr(details["input"])[:120], expected, "correct the value; config/README.md describes it")
+    return Problem(
+        place, repr(details["input"])[:120], expected_value(details), "correct the value; config/README.md describes it"
+    )
 
 
 def _path(location: Iterable[Any]) -> list[str]:

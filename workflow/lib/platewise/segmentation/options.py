@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from platewise.config.base import parse_section
+from platewise.config.base import expected_value, parse_section
 from platewise.config.segmentation import CellsConfig, NucleiConfig, SegmentationConfig
 from platewise.errors import ConfigError, Problem
 from platewise.segmentation.description import Target, read_kind
@@ -68,4 +68,6 @@ def _engine(kind: Any, engine: str | None, models: Sequence[Path], default: Any,
 def _problem(engine: str, details: Any) -> Problem:
     key = ".".join(str(part) for part in details["loc"] if part != engine)
     remedy = "--model gives weights, members or parameters, --diameter nucleus_diameter; config/README.md lists engines"
-    return Problem(f"--engine {engine}{key and f', key {key}'}", repr(details["input"])[:80], details["msg"], remedy)
+    return Problem(
+        f"--engine {engine}{key and f', key {key}'}", repr(details["input"])[:80], expected_value(details), remedy
+    )

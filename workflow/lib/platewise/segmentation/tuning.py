@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from platewise.config.base import expected_value
 from platewise.config.segmentation import ClassicalNuclei
 from platewise.errors import DataError
 from platewise.files import whole_file
@@ -172,7 +173,7 @@ def read_parameters(path: Path) -> Parameters:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise DataError(f"{path}: {key} is {first['input']!r}: {first['msg']}. {_HINT}") from error
+        raise DataError(f"{path}: {key} is {first['input']!r}; expected {expected_value(first)}. {_HINT}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{path}: the description of a type is damaged ({error!r}). {_HINT}") from error
     if not any(kind.examples for kind in types):
