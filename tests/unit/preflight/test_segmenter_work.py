@@ -23,7 +23,7 @@ def campaign(raw, tmp_path):
     """Twenty annotated images in two folds, one trained network, one search, three contenders."""
     rows = [f"{n}.png,{n}.png,g{n},{'grey' if n < 12 else 'rgb'}" for n in range(20)]
     (tmp_path / "index.csv").write_text("\n".join(["image,label,group,class", *rows]) + "\n")
-    net = {"engine": "flow", "segmenter": "net", "nucleus_diameter": 20, "flips": 4, "scales": [1.0]}
+    net = {"engine": "flow", "segmenter": "net", "nucleus_diameter": 20, "flips": 4}
     return load_campaign(
         raw
         | {
@@ -118,7 +118,7 @@ def results(tmp_path):
     (made / "segmenters/tuned/0").mkdir(parents=True)
     parameters = {"trials": 10, "types": [{"examples": {"a": {}, "b": {}}}]}
     (made / "segmenters/tuned/0/parameters.json").write_text(json.dumps(parameters))
-    ensemble = {"engine": "ensemble", "members": ["a", "b"], "flips": 2, "scales": [1.0]}
+    ensemble = {"engine": "ensemble", "members": ["a", "b"], "flips": 2}
     for name, engine in (("two", ensemble), ("classical", {"engine": "classical"})):
         table(made / f"segmentation/{name}/0.parquet", {"Megapixels": [1.0]}, {"contender": {"": engine}})
         (made / f"segmentation/{name}/0.zip").write_bytes(b"x" * 100)

@@ -23,8 +23,7 @@ IMAGE = cones(LABEL, RADIUS)
 
 
 def make_engine(**keys):
-    # At the size that the network knows, so that what it sees of an image of that size are the image's own pixels.
-    keys = {"nucleus_diameter": 30.0, "tile": 256, "scales": (1.0,), **keys}
+    keys = {"nucleus_diameter": 30.0, "tile": 256, **keys}
     return DenseEngine(FlowNuclei(**keys), [(INFO, Bright())])
 
 

@@ -137,10 +137,10 @@ class DenseNuclei(LearnedNuclei):
         0.05, ge=0, description="Least area of a nucleus, as a share of a disk with the typical diameter."
     )
     scales: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = Field(
-        (1.25,),
+        (1.0,),
         min_length=1,
-        description="Factors on each network's working size at which the image is seen, averaged. Networks outline "
-        "nuclei a little better above the size that they learned at. Time grows with their squares.",
+        description="Factors on each network's working size at which the image is seen, averaged. Time grows with "
+        "their squares.",
     )
     precision: Literal["auto", "full"] = Field(
         "auto",
