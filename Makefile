@@ -90,8 +90,13 @@ bench-start: setup ## Measure what a SLURM job of that campaign costs before its
 bench-demo: setup ## Hold a finished demo against the budget of each stage
 	$(BIN)/python benchmarks/bench_demo.py
 
-bench-measure: setup ## Measure the measurement of a field, group by group, beside a naive peer
-	$(BIN)/python benchmarks/bench_measure.py
+bench-measure: setup .venv-peers/.ready ## Measure the measurement of a field, group by group, beside cp_measure
+	$(BIN)/python benchmarks/bench_measure.py --peer .venv-peers/bin/python
+
+.venv-peers/.ready: benchmarks/peers.txt
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
+	touch $@
 
 bench-segmentation: setup ## Train and compare all ways to find nuclei on DSB 2018: hours on a CPU
 	platewise run --cores $(CORES) --configfile config/dsb2018/config.yaml

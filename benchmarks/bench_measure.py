@@ -1,35 +1,33 @@
-"""CPU time of measuring a field of 540 x 540 pixels with five channels, beside a naive peer in the same run.
+"""CPU time and memory of measuring a field as the JUMP pipelines do, beside cp_measure in the same run.
 
-Usage: ``OMP_NUM_THREADS=1 python benchmarks/bench_measure.py``. The field is drawn here (36 cells); with
-``PLATEWISE_DATA`` set, a quarter of a real Cell Painting field (39 cells) is measured too. Every line is
-``name value unit``. The peer loops over ``skimage.measure.regionprops_table`` and ``graycomatrix``, as one would write
-it first; it has no Zernike, radial or neighbour features and no rank-weighted colocalization.
+Usage: ``make bench-measure``, or ``OMP_NUM_THREADS=1 python benchmarks/bench_measure.py [--peer PYTHON]``. With
+``PLATEWISE_DATA`` set the field is a real one with CellProfiler's reference labels (five channels of 1080 x 1080
+pixels, 104 cells), else one that is drawn here. ``--peer`` is the interpreter of an environment with
+``benchmarks/peers.txt``. Ours runs before and after the peer, on the same image and labels, with the same settings.
+Every line is ``name value unit``.
 """
 
+import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
-LIBRARY = Path(__file__).parents[1] / "workflow" / "lib"
+HERE = Path(__file__).parent
+LIBRARY = HERE.parent / "workflow" / "lib"
 sys.path.insert(0, str(LIBRARY))
 
-from platewise.config.measure import FullRange, MeasureConfig, TextureGroup  # noqa: E402
+from platewise.config.measure import MeasureConfig  # noqa: E402
+from platewise.measure.cellprofiler import SETTINGS  # noqa: E402
 from platewise.measure.field import measure_field  # noqa: E402
 from platewise.measure.groups import GROUPS  # noqa: E402
 from platewise.measure.objects import compartments, under  # noqa: E402
 
 CHANNELS = ["DNA", "ER", "RNA", "AGP", "Mito"]
-SHAPES = (
-    "area", "area_bbox", "area_convex", "area_filled", "axis_major_length", "axis_minor_length", "centroid",
-    "eccentricity", "equivalent_diameter_area", "euler_number", "extent", "feret_diameter_max", "orientation",
-    "perimeter", "solidity", "moments_hu",
-)  # fmt: skip
-TEXTURES = ("contrast", "dissimilarity", "homogeneity", "energy", "correlation", "ASM", "mean", "variance", "entropy")
 
 
 def drawn_field():
@@ -52,16 +50,13 @@ def drawn_field():
 
 
 def real_field(root):
-    """Cut 540 x 540 pixels out of a field with CellProfiler's reference labels."""
+    """Read the field that CellProfiler's reference numbers are of."""
     from tifffile import imread
 
-    name, cut = "r04c14f05p01", (slice(200, 740), slice(200, 740))
-    images = [imread(root / "jump_cpjump1" / "images" / f"{name}-ch{i}sk1fk1fl1.tiff")[cut] for i in (5, 4, 3, 2, 1)]
-    cells, nuclei = (
-        imread(root / "cp_reference" / name / f"{k}.tif")[cut].astype(np.int32) for k in ("cells", "nuclei")
-    )
-    nuclei = np.where(nuclei == cells, nuclei, 0)
-    return np.stack(images).astype(np.float32), {"nuclei": nuclei, "cells": cells}
+    name = "r04c14f05p01"
+    images = [imread(root / "jump_cpjump1" / "images" / f"{name}-ch{i}sk1fk1fl1.tiff") for i in (5, 4, 3, 2, 1)]
+    labels = {k: imread(root / "cp_reference" / name / f"{k}.tif").astype(np.int32) for k in ("nuclei", "cells")}
+    return np.stack(images).astype(np.float32), labels
 
 
 def cpu(function, *arguments, repeats=3):
@@ -74,64 +69,98 @@ def cpu(function, *arguments, repeats=3):
     return min(times)
 
 
-def peer(image, labels):
-    """Measure shape, intensity, texture and correlation with scikit-image; returns the number of features."""
-    import pandas as pd
-    from skimage.feature import graycomatrix, graycoprops
-    from skimage.measure import regionprops, regionprops_table
-
-    def quartiles(mask, values):
-        return np.percentile(values[mask], [25, 50, 75])
-
-    def mad(mask, values):
-        return np.median(np.abs(values[mask] - np.median(values[mask])))
-
-    cytoplasm = np.where(labels["nuclei"] > 0, 0, labels["cells"])
-    features = 0
-    for label in (labels["nuclei"], labels["cells"], cytoplasm):
-        features += pd.DataFrame(regionprops_table(label, properties=SHAPES)).shape[1]
-        for plane in image:
-            table = regionprops_table(
-                label,
-                plane,
-                properties=("intensity_mean", "intensity_std", "intensity_min", "intensity_max", "centroid_weighted"),
-                extra_properties=(quartiles, mad),
-            )
-            features += len(table) + len(TEXTURES)
-            grey = np.clip(plane / 1024, 0, 63).astype(np.uint8) + 1
-            for region in regionprops(label):
-                patch = np.where(region.image, grey[region.slice], 0)
-                pairs = graycomatrix(patch, [3], np.arange(4) * np.pi / 4, 65, symmetric=True)
-                pairs[0] = pairs[:, 0] = 0
-                for name in TEXTURES:
-                    graycoprops(pairs, name).mean()
-        for a, b in combinations(image, 2):
-            features += 1
-            for region in regionprops(label):
-                np.corrcoef(a[region.slice][region.image], b[region.slice][region.image])
-    return features
-
-
-def report(name, image, labels):
-    """Print the lines of one field."""
-    config = MeasureConfig()
-    table = measure_field(image, labels, CHANNELS, config)
-    print(f"{name}.cells {len(table)} cells")
-    print(f"{name}.features {table.shape[1] - 2} features")
-    total = cpu(measure_field, image, labels, CHANNELS, config)
-    print(f"{name}.total {total:.3f} cpu_s_per_field")
+def groups(image, labels, config):
+    """Return the CPU seconds of each feature group."""
     _, objects = compartments(labels)
     scaled = image / np.float32(config.full_scale)
     pixels = {compartment: under(own, scaled, config.full_scale) for compartment, own in objects.items()}
-    cellprofiler = TextureGroup(levels=256, range=FullRange())
-    for title, settings in [(g.group, g) for g in config.groups] + [("Texture_full_256", cellprofiler)]:
+    spent = {}
+    for settings in config.groups:
         group = GROUPS[settings.group]
-        seconds = sum(cpu(group.measure, pixels[part], CHANNELS, settings) for part in group.compartments)
-        print(f"{name}.{title} {seconds:.4f} cpu_s_per_field")
-    peer_seconds = cpu(peer, image, labels, repeats=1)
-    print(f"{name}.peer {peer_seconds:.3f} cpu_s_per_field")
-    print(f"{name}.peer_features {peer(image, labels)} features")
-    print(f"{name}.speedup {peer_seconds / total:.1f} times")
+        parts = {compartment: pixels[compartment] for compartment in group.compartments}
+        spent[settings.group] = cpu(group.measure, parts, CHANNELS, settings)
+    return spent
+
+
+def peer_groups(python, image, labels):
+    """Return the CPU seconds of each feature group of cp_measure."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(Path(folder) / "field.npz", image=image / np.float32(65535), **labels)
+        command = [python, HERE / "peer_cp_measure.py", Path(folder) / "field.npz"]
+        one = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        done = subprocess.run(command, env=os.environ | one, capture_output=True, text=True, check=True)
+    return {name: float(seconds) for name, seconds in map(str.split, done.stdout.splitlines())}
+
+
+def compare(image, labels, python):
+    """Print what a field takes as the JUMP pipelines measure it, and what cp_measure takes for the same."""
+    table = measure_field(image, labels, CHANNELS, SETTINGS)
+    print(f"cells {len(table)} cells")
+    print(f"features {table.shape[1] - 2} features")
+    before = cpu(measure_field, image, labels, CHANNELS, SETTINGS)
+    ours = groups(image, labels, SETTINGS)
+    if python is None:
+        for name, seconds in ours.items():
+            print(f"{name} {seconds:.3f} cpu_s_per_field")
+        print(f"total {before:.3f} cpu_s_per_field")
+        return
+    theirs = peer_groups(python, image, labels)
+    total = (before + cpu(measure_field, image, labels, CHANNELS, SETTINGS)) / 2
+    for name, seconds in ours.items():
+        print(f"{name} {seconds:.3f} cpu_s_per_field")
+        # Locations are part of its Intensity.
+        if name in theirs:
+            print(f"{name}.cp_measure {theirs[name]:.3f} cpu_s_per_field")
+    print(f"total {total:.3f} cpu_s_per_field")
+    print(f"total.cp_measure {sum(theirs.values()):.3f} cpu_s_per_field")
+    print(f"speedup {sum(theirs.values()) / total:.1f} times")
+
+
+def campaign(image, labels):
+    """Print what a field takes with the default config of a campaign."""
+    print(f"default.features {measure_field(image, labels, CHANNELS, MeasureConfig()).shape[1] - 2} features")
+    print(f"default.total {cpu(measure_field, image, labels, CHANNELS, MeasureConfig()):.3f} cpu_s_per_field")
+
+
+WORKER = """
+import resource, sys, time
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from platewise.measure.cellprofiler import SETTINGS
+from platewise.measure.field import measure_field
+field = np.load(sys.argv[2])
+image, labels = field["image"], {name: field[name] for name in ("nuclei", "cells")}
+measure_field(image, labels, ["DNA", "ER", "RNA", "AGP", "Mito"], SETTINGS)
+print("ready", flush=True)
+sys.stdin.readline()
+start = time.perf_counter()
+for _ in range(5):
+    measure_field(image, labels, ["DNA", "ER", "RNA", "AGP", "Mito"], SETTINGS)
+print((time.perf_counter() - start) / 5, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+"""
+
+
+def workers(image, labels):
+    """Print the memory of a worker, and how much more two of them do than one; wall time, for idle machines."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(Path(folder) / "field.npz", image=image, **labels)
+        speeds = {}
+        for count in (1, 2):
+            command = [sys.executable, "-c", WORKER, LIBRARY, Path(folder) / "field.npz"]
+            running = [
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                for _ in range(count)
+            ]
+            for worker in running:
+                worker.stdout.readline()
+            for worker in running:
+                worker.stdin.write("go\n")
+                worker.stdin.flush()
+            answers = [worker.communicate()[0].split() for worker in running]
+            speeds[count] = sum(1 / float(seconds) for seconds, _ in answers)
+            peak = max(float(megabytes) for _, megabytes in answers)
+    print(f"worker.peak {peak:.0f} MiB")
+    print(f"workers.two {speeds[2] / speeds[1]:.2f} times_one")
 
 
 def start_up():
@@ -154,9 +183,13 @@ def start_up():
 
 
 def main():
-    report("drawn", *drawn_field())
-    if "PLATEWISE_DATA" in os.environ:
-        report("real", *real_field(Path(os.environ["PLATEWISE_DATA"])))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", help="interpreter of an environment with benchmarks/peers.txt")
+    peer = parser.parse_args().peer
+    image, labels = real_field(Path(os.environ["PLATEWISE_DATA"])) if "PLATEWISE_DATA" in os.environ else drawn_field()
+    compare(image, labels, peer)
+    campaign(image, labels)
+    workers(image, labels)
     start_up()
 
 

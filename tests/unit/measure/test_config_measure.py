@@ -6,7 +6,8 @@ from platewise.config.measure import FixedRange, LogRange, MeasureConfig, Textur
 
 def test_all_groups_are_measured_by_default():
     assert [group.group for group in MeasureConfig().groups] == [
-        "AreaShape", "Intensity", "Texture", "RadialDistribution", "Correlation", "Neighbors", "Location",
+        "AreaShape", "Intensity", "Texture", "Granularity", "RadialDistribution", "Correlation", "Neighbors",
+        "Location",
     ]  # fmt: skip
 
 

@@ -9,7 +9,10 @@ from platewise.measure.zernike import zernike_magnitudes, zernike_orders
 
 def naive(rows, cols, circle, n, m):
     row, col, radius = circle
-    rho, theta = np.hypot(rows - row, cols - col) / radius, np.arctan2(cols - col, rows - row)
+    y, x = (rows - row) / radius, (cols - col) / radius
+    # Rounding puts some pixels of the circle outside, and these are left out.
+    inside = x**2 + y**2 <= 1
+    rho, theta = np.sqrt(x**2 + y**2)[inside], np.arctan2(x, y)[inside]
     polynomial = sum(
         (-1) ** s
         * factorial(n - s)
@@ -38,12 +41,14 @@ def test_moments_are_the_sums_of_the_polynomials(blob_objects):
                 assert np.isnan(found[k, i])
 
 
-def test_moments_do_not_change_when_the_object_is_turned(objects_of):
+def test_moments_change_by_pixels_on_the_circle_at_most_when_the_object_is_turned(objects_of):
     labels = np.zeros((20, 20), int)
     labels[3:15, 4:9] = labels[10:15, 4:17] = 1
     moments = [
         zernike_magnitudes(objects, enclosing_circles(center_hulls(objects)), 9)
         for objects in (objects_of(labels), objects_of(np.rot90(labels)), objects_of(labels[:, ::-1]))
     ]
-    np.testing.assert_allclose(moments[1], moments[0], atol=1e-12)
-    np.testing.assert_allclose(moments[2], moments[0], atol=1e-12)
+    # Three pixels lie on it, and no polynomial exceeds 1.
+    one = 1 / (np.pi * enclosing_circles(center_hulls(objects_of(labels)))[0, 2] ** 2)
+    np.testing.assert_allclose(moments[1], moments[0], atol=3 * one)
+    np.testing.assert_allclose(moments[2], moments[0], atol=3 * one)

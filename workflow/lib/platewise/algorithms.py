@@ -13,7 +13,7 @@ ALGORITHMS: dict[str, int] = {
     "segmenter": 1,
     "segment": 2,
     "segmentation_evaluation": 1,
-    "measure": 1,
+    "measure": 2,
     "crop": 1,
     "embedding": 1,
     "profiles": 2,

@@ -10,6 +10,7 @@ import typer
 from platewise.commands.annotate import annotate
 from platewise.commands.compare import compare
 from platewise.commands.config_reference import config_reference
+from platewise.commands.measure import measure
 from platewise.commands.preflight import preflight
 from platewise.commands.resources import resources
 from platewise.commands.run import HandOn, run
@@ -33,6 +34,7 @@ app.command()(scores)
 app.command()(compare)
 app.command()(segment)
 app.command()(score)
+app.command()(measure)
 app.add_typer(annotate, name="annotate")
 app.command()(simulate)
 app.command("config-reference")(config_reference)

@@ -119,6 +119,27 @@ class TextureGroup(Section):
     )
 
 
+class GranularityGroup(Section):
+    """How much of each channel lies in details of each size."""
+
+    group: Literal["Granularity"] = Field(
+        "Granularity", description="`Granularity`: How much brightness lies in details of each size."
+    )
+    steps: int = Field(16, ge=1, le=100, description="Sizes that are told apart, in pixels of the thinned image.")
+    subsample: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of the pixels along each axis that are looked at; CellProfiler's default is 0.25.",
+    )
+    background_subsample: float = Field(
+        0.5, gt=0, le=1, description="The same for the background, of the pixels that `subsample` left."
+    )
+    radius: int = Field(
+        10, ge=1, le=200, description="Of the disk that finds the background, in its pixels: larger than any detail."
+    )
+
+
 class RadialDistributionGroup(Section):
     """How each channel is spread from the middle of an object to its edge."""
 
@@ -171,6 +192,7 @@ GroupConfig = Annotated[
     AreaShapeGroup
     | IntensityGroup
     | TextureGroup
+    | GranularityGroup
     | RadialDistributionGroup
     | CorrelationGroup
     | NeighborsGroup
@@ -184,6 +206,7 @@ def _all_groups() -> tuple[GroupConfig, ...]:
         AreaShapeGroup(),
         IntensityGroup(),
         TextureGroup(),
+        GranularityGroup(),
         RadialDistributionGroup(),
         CorrelationGroup(),
         NeighborsGroup(),

@@ -6,8 +6,8 @@ Where we differ on purpose:
 - An object of one pixel (no perimeter, no enclosing circle) has NaN for FormFactor, Compactness and the Zernike
   moments instead of 0 or infinity.
 - An object without a longer axis (a square, a disk) has orientation 0 instead of 45 or -45 degrees.
-- A pixel that lies on the smallest enclosing circle counts in the Zernike moments; in CellProfiler rounding decides.
-- The corners of the bounding box are left out: they say where a cell lies, not what it looks like.
+- The corners of the bounding box are left out: they say where a cell lies, not what it looks like (module
+  `cellprofiler` has them).
 """
 
 from __future__ import annotations

@@ -80,14 +80,14 @@ def _measure(
     image: NDArray[np.float32], objects: Mapping[str, Objects], channels: Sequence[str], config: MeasureConfig
 ) -> NDArray[np.float64]:
     scaled = np.ascontiguousarray(image, np.float32) / np.float32(config.full_scale)
-    tables = []
-    for compartment in COMPARTMENTS:
-        pixels = under(objects[compartment], scaled, config.full_scale)
-        for settings in config.groups:
-            group = GROUPS[settings.group]
-            if compartment in group.compartments:
-                tables.append(group.measure(pixels, channels, settings))
-    features = np.concatenate(tables, axis=1)
+    pixels = {compartment: under(objects[compartment], scaled, config.full_scale) for compartment in COMPARTMENTS}
+    tables: dict[str, list[NDArray[np.float64]]] = {compartment: [] for compartment in COMPARTMENTS}
+    for settings in config.groups:
+        group = GROUPS[settings.group]
+        parts = {compartment: pixels[compartment] for compartment in group.compartments}
+        for compartment, table in group.measure(parts, channels, settings).items():
+            tables[compartment].append(table)
+    features = np.concatenate([table for compartment in COMPARTMENTS for table in tables[compartment]], axis=1)
     features[np.isinf(features)] = np.nan  # a ratio with an empty denominator
     return features
 

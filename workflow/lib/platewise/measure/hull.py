@@ -43,7 +43,9 @@ def feret_diameters(hulls: Hulls) -> NDArray[np.float64]:
 def enclosing_circles(hulls: Hulls) -> NDArray[np.float64]:
     """Return ``(objects, 3)``: centre row, centre column and radius of the smallest circle around all pixel centres.
 
-    Built up point by point (Welzl 1991, without the shuffle: a hull has few vertices and the order stays the same).
+    Chrystal's algorithm (1885), as CellProfiler has it, from the same side on: take a side of the hull, look for the
+    vertex that sees it under the smallest angle, and exchange an end of the side for it until the angles at all three
+    are acute or the circle over the side holds everything. The last bits of the radius are then CellProfiler's, too.
     """
     return _circles(hulls.starts, hulls.rows, hulls.cols)
 
@@ -194,41 +196,61 @@ def _circles(starts, rows, cols):
     for k in range(count):
         begin, end = starts[k], starts[k + 1]
         if end > begin:
-            circle = _smallest_circle(rows[begin:end].astype(np.float64), cols[begin:end].astype(np.float64))
-            out[k, 0], out[k, 1], out[k, 2] = circle
+            first = _leftmost(rows[begin:end], cols[begin:end])
+            around = (first - np.arange(end - begin)) % (end - begin) + begin
+            out[k, 0], out[k, 1], out[k, 2] = _smallest_circle(rows[around] * 1.0, cols[around] * 1.0)
     return out
 
 
 @kernel
+def _leftmost(rows, cols):
+    """Vertex at the left; of two, the upper."""
+    best = 0
+    for i in range(len(rows)):
+        if cols[i] < cols[best] or (cols[i] == cols[best] and rows[i] < rows[best]):
+            best = i
+    return best
+
+
+@kernel
 def _smallest_circle(rows, cols):
-    circle = (rows[0], cols[0], 0.0)
-    for i in range(1, len(rows)):
-        if _beyond(circle, rows[i], cols[i]):
-            circle = (rows[i], cols[i], 0.0)
-            for j in range(i):
-                if _beyond(circle, rows[j], cols[j]):
-                    circle = _through_two(rows[i], cols[i], rows[j], cols[j])
-                    for m in range(j):
-                        if _beyond(circle, rows[m], cols[m]):
-                            circle = _through_three(rows[i], cols[i], rows[j], cols[j], rows[m], cols[m])
-    return circle
+    n = len(rows)
+    if n == 1:
+        return rows[0], cols[0], 0.0
+    one, two = 0, 1
+    # Every exchange makes the circle larger, so that none comes back; the bound is for rounding.
+    for _ in range(n * n):
+        apex, narrowest, at_one, at_two = -1, np.pi / 2, 0.0, 0.0
+        for vertex in range(n):
+            if vertex != one and vertex != two:
+                first = _angle(rows, cols, one, two, vertex)
+                second = _angle(rows, cols, two, one, vertex)
+                if np.pi - first - second < narrowest:
+                    apex, narrowest, at_one, at_two = vertex, np.pi - first - second, first, second
+        if apex < 0:
+            break
+        if at_one <= np.pi / 2 and at_two <= np.pi / 2:
+            return _through_three(rows, cols, one, two, apex)
+        if at_one > np.pi / 2:
+            one = apex
+        else:
+            two = apex
+    radius = np.sqrt((rows[one] - rows[two]) ** 2 + (cols[one] - cols[two]) ** 2) / 2
+    return (rows[one] + rows[two]) / 2, (cols[one] + cols[two]) / 2, radius
 
 
 @kernel
-def _beyond(circle, row, col):
-    return np.hypot(row - circle[0], col - circle[1]) > circle[2] * (1 + 1e-12)
+def _angle(rows, cols, at, one, two):
+    """Angle at a vertex between the ways to two others."""
+    r1, c1, r2, c2 = rows[one] - rows[at], cols[one] - cols[at], rows[two] - rows[at], cols[two] - cols[at]
+    return np.arccos((r1 * r2 + c1 * c2) / np.sqrt((r1 * r1 + c1 * c1) * (r2 * r2 + c2 * c2)))
 
 
 @kernel
-def _through_two(r0, c0, r1, c1):
-    return (r0 + r1) / 2, (c0 + c1) / 2, np.hypot(r0 - r1, c0 - c1) / 2
-
-
-@kernel
-def _through_three(r0, c0, r1, c1, r2, c2):
-    # Circumscribed circle, relative to the first point. Hull vertices are never in line, so the divisor is not 0.
-    ar, ac, br, bc = r1 - r0, c1 - c0, r2 - r0, c2 - c0
-    divisor = 2 * (ar * bc - ac * br)
-    aa, bb = ar * ar + ac * ac, br * br + bc * bc
-    row, col = (bc * aa - ac * bb) / divisor, (ar * bb - br * aa) / divisor
-    return r0 + row, c0 + col, np.hypot(row, col)
+def _through_three(rows, cols, i, j, k):
+    """Circumscribed circle; its radius is the first vertex's distance from the centre."""
+    si, sj, sk = rows[i] ** 2 + cols[i] ** 2, rows[j] ** 2 + cols[j] ** 2, rows[k] ** 2 + cols[k] ** 2
+    divisor = 2 * (cols[i] * (rows[j] - rows[k]) + cols[j] * (rows[k] - rows[i]) + cols[k] * (rows[i] - rows[j]))
+    col = (si * (rows[j] - rows[k]) + sj * (rows[k] - rows[i]) + sk * (rows[i] - rows[j])) / divisor
+    row = (si * (cols[k] - cols[j]) + sj * (cols[i] - cols[k]) + sk * (cols[j] - cols[i])) / divisor
+    return row, col, np.sqrt((rows[i] - row) ** 2 + (cols[i] - col) ** 2)

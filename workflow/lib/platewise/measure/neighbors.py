@@ -7,7 +7,8 @@ FirstClosestDistance and SecondClosestDistance run from centre to centre, AngleB
 these two, in degrees; they do not depend on the distance and carry the suffix of the first one.
 
 Where we differ on purpose: what needs one neighbour or two is NaN in a field that has fewer, where CellProfiler writes
-0 (which would read as very close); the closest objects' numbers are left out: they are names, not measurements.
+0 (which would read as very close); the closest objects' numbers are left out: they are names, not measurements (module
+`cellprofiler` has them).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def measure(compartment: Compartment, channels: Sequence[str], settings: Neighbo
     """Return ``(objects, features)``; distances in pixels, angles in degrees, PercentTouching in percent."""
     objects = compartment.objects
     on_outline = outline(objects)
-    tables = [closest_neighbors(_centers(objects))]
+    tables = [closest_neighbors(object_centers(objects))]
     for distance in settings.distances:
         reach = 1 if distance == "Adjacent" else int(distance)
         tables.append(_touching(objects.labels, objects.starts, objects.rows, objects.cols, on_outline, reach))
@@ -52,27 +53,32 @@ def closest_neighbors(centers: NDArray[np.float64]) -> NDArray[np.float64]:
     centers
         ``(objects, 2)`` row and column; NaN for an empty object, which is nobody's neighbour.
     """
+    order = two_closest(centers)
+    steps = np.where((order >= 0)[..., None], centers[order] - centers[:, None], np.nan)
+    distances = np.hypot(steps[..., 0], steps[..., 1])
+    with np.errstate(invalid="ignore"):  # two objects with the same centre have no angle
+        cosine = (steps[:, 0] * steps[:, 1]).sum(axis=1) / distances.prod(axis=1)
+    return np.column_stack([distances, np.degrees(np.arccos(np.clip(cosine, -1, 1)))])
+
+
+def two_closest(centers: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return ``(objects, 2)`` the indices of the closest and second closest of ``(objects, 2)`` centres; -1 for none.
+
+    Of several that are as close the first is taken. NaN is nobody's neighbour.
+    """
     count = len(centers)
-    out = np.full((count, 3), np.nan)
-    if count < 2:
-        return out
     steps = centers[None] - centers[:, None]
     distances = np.hypot(steps[..., 0], steps[..., 1])
     np.fill_diagonal(distances, np.inf)
     distances[np.isnan(distances)] = np.inf
-    order = np.argsort(distances, axis=1, kind="stable")[:, :2]
-    for rank in range(order.shape[1]):
-        found = distances[np.arange(count), order[:, rank]]
-        out[:, rank] = np.where(np.isfinite(found), found, np.nan)
-    both = np.flatnonzero(np.isfinite(out[:, 1]))
-    one, two = steps[both, order[both, 0]], steps[both, order[both, -1]]
-    with np.errstate(invalid="ignore"):  # two objects with the same centre have no angle
-        cosine = (one * two).sum(axis=1) / (out[both, 0] * out[both, 1])
-    out[both, 2] = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
-    return out
+    order = np.full((count, 2), -1)
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, :2]
+    order[:, : nearest.shape[1]] = np.where(np.isfinite(np.take_along_axis(distances, nearest, axis=1)), nearest, -1)
+    return order
 
 
-def _centers(objects: Objects) -> NDArray[np.float64]:
+def object_centers(objects: Objects) -> NDArray[np.float64]:
+    """Return ``(objects, 2)`` row and column of each object's centre of mass; NaN for an empty one."""
     owner = np.repeat(np.arange(objects.count), objects.areas)
     sums = [np.bincount(owner, weights=at, minlength=objects.count) for at in (objects.rows, objects.cols)]
     return np.column_stack(sums) / np.where(objects.areas > 0, objects.areas, np.nan)[:, None]

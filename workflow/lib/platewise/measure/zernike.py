@@ -21,7 +21,9 @@ def zernike_magnitudes(objects: Objects, circles: NDArray[np.float64], degree: i
     """Return ``(objects, moments)``: |sum of V_nm over the object's pixels| / (pi r^2).
 
     ``V_nm = R_nm(rho) exp(i m theta)`` with ``rho`` the distance from the circle's centre over its radius ``r``
-    (Zernike 1934; unnormalised, divided by the circle's area, as CellProfiler has it). NaN for a radius of 0.
+    (Zernike 1934; unnormalised, divided by the circle's area, as CellProfiler has it). NaN for a radius of 0. Of the
+    pixels that lie on the circle, rounding puts some outside; they are left out, as they are there: the circle is
+    worked out in the same steps (`enclosing_circles`), so that these are the same pixels.
 
     Parameters
     ----------
@@ -62,7 +64,9 @@ def _power_sums(starts, rows, cols, circles, degree):
         row, col, radius = circles[k]
         for p in range(starts[k], starts[k + 1]):
             y, x = (rows[p] - row) / radius, (cols[p] - col) / radius
-            square = y * y + x * x
+            square = x * x + y * y
+            if square > 1:
+                continue
             real, imaginary = 1.0, 0.0
             for m in range(degree + 1):
                 scale = 1.0
