@@ -353,6 +353,27 @@ def test_another_image_of_the_same_name_is_not_replaced(folder, index, tmp_path)
         import_corrections(tmp_path / "other", index, accept_unchanged=True)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_the_label_of_another_image_is_not_replaced(folder, index, suffix):
+    """An index that lists `images/first.png`: its label has the name that the corrected one would get."""
+    labels = index.parent / "labels"
+    labels.mkdir(parents=True)
+    mine = labels / f"first{suffix}"
+    mine.write_bytes(b"mine")
+    index.write_text(f"image,label,group,class\nimages/first.png,labels/first{suffix},g,fluorescence\n")
+    before = index.read_text()
+    with pytest.raises(DataError, match=rf"first{suffix}: is there already, and is not the label of .*first.tif. Hint"):
+        import_corrections(folder, index, accept_unchanged=True)
+    assert (mine.read_bytes(), index.read_text()) == (b"mine", before)
+
+
+def test_a_queue_is_not_imported_into_its_own_folder(folder):
+    label = (folder / "labels/first.tif").read_bytes()
+    with pytest.raises(DataError, match=r"lies in the queue's own folder, whose labels it would replace\. Hint"):
+        import_corrections(folder, folder / "index.csv", accept_unchanged=True)
+    assert (folder / "labels/first.tif").read_bytes() == label
+
+
 # Queue
 
 

@@ -141,6 +141,42 @@ def test_labels_made_otherwise_are_not_mixed(folder):
     assert sum(engine.asked) == 4
 
 
+def test_labels_of_other_images_made_otherwise_do_not_pass_for_these(folder, tmp_path):
+    """One folder of labels, two of images: settings that the second was run with are not those of the first."""
+    work_on(folder)
+    others = tmp_path / "others"
+    others.mkdir()
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(others / "o.png")
+    files = list_pictures(others)
+    list(segment_folder(files, tmp_path / "out", nuclei_work(Threshold(), files, None), {"engine": 2}))
+    with pytest.raises(DataError, match=r"i0\.png: was made with other"):
+        work_on(folder, made_with={"engine": 2})
+    # And each with its own settings goes on.
+    engine = Threshold()
+    work_on(folder, engine)
+    list(segment_folder(files, tmp_path / "out", nuclei_work(engine, files, None), {"engine": 2}))
+    assert engine.asked == []
+
+
+def test_overwriting_one_image_of_a_folder_leaves_the_others_what_they_are(folder):
+    work_on(folder)
+    one = {"i1": folder / "i1.png"}
+    list(segment_folder(one, folder.parent / "out", nuclei_work(Threshold(), one, None), {"engine": 2}, overwrite=True))
+    with pytest.raises(DataError, match=r"i0\.png: was made with other"):
+        work_on(folder, made_with={"engine": 2})
+    with pytest.raises(DataError, match=r"i1\.png: was made with other"):
+        work_on(folder)
+
+
+def test_a_damaged_label_is_made_anew(folder):
+    work_on(folder)
+    label = folder.parent / "out" / "i2.png"
+    label.write_bytes(label.read_bytes()[:40])
+    engine = Threshold()
+    assert [outcome.count for outcome in sorted(work_on(folder, engine), key=lambda one: one.name)] == [0, 1, 2, 3]
+    assert engine.asked == [1]
+
+
 def test_labels_of_somebody_else_are_left_alone(folder):
     mine = write_label(folder.parent / "out", "i1", np.ones((2, 2), np.int32))
     with pytest.raises(DataError, match=r"i1\.png: was made with other"):
@@ -256,6 +292,19 @@ def test_all_channels_of_a_file_show_the_cells(tmp_path):
         work = cells_work(engine, files, channel, given, None)
         list(segment_folder(files, tmp_path / f"out{channel}", work, {}))
         np.testing.assert_array_equal(engine.given[0][0], expected)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_cells_without_nuclei_are_looked_for_in_all_channels_together(tmp_path, channels):
+    stack = np.zeros((channels, 20, 30), np.uint16)
+    stack[0, 5:10, 5:10], stack[-1, 12:17, 20:26] = 900, 300
+    (tmp_path / "images").mkdir()
+    tifffile.imwrite(tmp_path / "images" / "a.tif", stack, photometric="minisblack")
+    files = list_pictures(tmp_path / "images")
+    work = nuclei_work(Threshold(), files, None, together=True)
+    seen = work.read("a")
+    assert seen.shape == (1, 20, 30)
+    assert min(seen[0, 7, 7], seen[0, 14, 22]) > 10 * abs(seen[0, 0, 0])
 
 
 def test_nuclei_that_do_not_fit_are_named(folder, tmp_path):

@@ -69,6 +69,27 @@ def test_colour_comes_first_and_transparency_is_left_out(tmp_path):
 def test_grey_with_transparency_is_grey(tmp_path):
     png(tmp_path / "a.png", np.dstack([GREY, GREY]), "LA")
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), GREY[None])
+    tifffile.imwrite(tmp_path / "a.tif", np.dstack([GREY, GREY]), photometric="minisblack", extrasamples=["unassalpha"])
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.tif"), GREY[None])
+
+
+def test_sixteen_bits_of_grey_with_transparency_are_kept(tmp_path):
+    imagecodecs = pytest.importorskip("imagecodecs")
+    deep = GREY.astype(np.uint16) * 1871
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(np.dstack([deep, deep])))
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), deep[None])
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("channels", [2, 3, 4, 5])
+def test_channels_that_are_samples_of_grey_are_all_kept(tmp_path, channels, planar):
+    stack = np.stack([GREY + place for place in range(channels)])
+    array = np.moveaxis(stack, 0, 2) if planar == "contig" else stack
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack", planarconfig=planar)
+    np.testing.assert_array_equal(read_planes(tmp_path / "a.tif"), stack)
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.tif", channels - 1), stack[-1:])
+    with pytest.raises(DataError, match=f"holds {channels} channels or pages"):
+        read_picture(tmp_path / "a.tif")
 
 
 def test_palettes_become_colours_and_bits_become_numbers(tmp_path):
@@ -182,6 +203,13 @@ def test_labels_of_any_whole_numbers_are_read(tmp_path, dtype):
     else:
         tifffile.imwrite(tmp_path / "a.tif", label, compression="zlib")
     np.testing.assert_array_equal(read_label(tmp_path / "a.tif"), label.astype(np.int32))
+
+
+def test_labels_with_a_page_axis_and_objects_of_a_pixel_are_labels(tmp_path):
+    dots = np.zeros((1, 6, 6), np.uint16)
+    dots[0, 2, 2:4] = 1, 2
+    tifffile.imwrite(tmp_path / "a.tif", dots, photometric="minisblack", metadata={"axes": "ZYX"})
+    np.testing.assert_array_equal(read_label(tmp_path / "a.tif"), dots[0])
 
 
 def test_numbers_of_a_palette_are_the_labels(tmp_path):

@@ -19,7 +19,7 @@ from platewise.segmentation.evaluation_task import predict_by_class, predict_hel
 from platewise.segmentation.models import ModelInfo, save_model
 from platewise.segmentation.networks.dense import DenseNetwork
 from platewise.segmentation.segmenter_task import train, tune_classical
-from platewise.tables import read_provenance, read_table
+from platewise.tables import read_provenance, read_table, write_table
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,22 @@ def test_curves_tell_which_images_were_learned_from(folds, tmp_path):
     train("net", folds, "0", segmenter(steps=1, batch=1, crop=32), tmp_path / "net/0", seed=0, device="cpu")
     facts = read_provenance(tmp_path / "net/0/curves.parquet")
     assert (facts["annotations"], facts["fold"], facts["images"]) == ("folds", "0", 6)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"target": "cells"}, r"holds 1 channel\(s\), one of \d+ such.*for cells learns from images with 2 channels"),
+        ({}, r"holds 2 channel\(s\), one of 1 such images; a network for nuclei .* 1 channel \(grey\) or 3"),
+    ],
+)
+def test_images_with_other_channels_than_the_network_are_refused(folds, tmp_path, keys, words):
+    table = read_table(folds)
+    if not keys:
+        table.loc[table.index[table["Fold"] == 1][0], "Channels"] = 2
+    write_table(table, tmp_path / "folds.parquet", {})
+    with pytest.raises(DataError, match=words):
+        train("net", tmp_path / "folds.parquet", "0", segmenter(steps=1, **keys), tmp_path / "net/0", 0, device="cpu")
 
 
 @pytest.mark.parametrize("other", [{"width": 8}, {"encoder": "densenet"}, {"diameter": 16}])

@@ -11,7 +11,7 @@ ALGORITHMS: dict[str, int] = {
     "illumination": 1,
     "annotations": 1,
     "segmenter": 1,
-    "segment": 2,
+    "segment": 3,
     "segmentation_evaluation": 1,
     "measure": 2,
     "crop": 1,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from platewise.algorithms import ALGORITHMS
 from platewise.commands.choices import Device, Target, networks_on
 from platewise.errors import ConfigError, PlatewiseError, Problem
 
@@ -47,8 +48,9 @@ def segment(
         ),
     ] = None,
     nuclei_are: Annotated[
-        Given, typer.Option(help="What --nuclei holds: label images, or images of the nuclear channel.")
-    ] = Given.labels,
+        Given | None,
+        typer.Option(help="What --nuclei holds: label images, or images of the nuclear channel. Left out: labels."),
+    ] = None,
     diameter: Annotated[
         float | None,
         typer.Option(help="Typical diameter of a nucleus in pixels. Left out: estimated, or the engine's own."),
@@ -80,9 +82,13 @@ def segment(
     if nuclei is None and target is Target.cells and engine == "seeded":
         problem = Problem("--engine seeded", "no --nuclei", "nuclei for its cells to grow from", "add --nuclei")
         raise ConfigError([problem])
+    if nuclei is None and nuclei_are is not None:
+        raise ConfigError([Problem("--nuclei-are", nuclei_are.value, "only with --nuclei", "add --nuclei")])
+    nuclei_are = nuclei_are or Given.labels
     files = list_pictures(images)
     config = config_of_options(engine, model or (), "nuclei" if nuclei is None else "cells", diameter)
     made_with = {
+        "algorithm": ALGORITHMS["segment"],
         "target": target.value,
         "channel": channel,
         "nuclei": None if nuclei is None else {"are": nuclei_are.value, "folder": str(nuclei.resolve())},

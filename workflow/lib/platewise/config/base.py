@@ -21,4 +21,6 @@ def parse_section(kind: Any, values: Any) -> Any:
 
 def expected_value(details: Mapping[str, Any]) -> str:
     """Return what one of a ``ValidationError``'s ``errors()`` says was expected, without pydantic's own words."""
+    if details["type"] == "union_tag_invalid":
+        return f"one of {details['ctx']['expected_tags']}"
     return details["msg"].removeprefix("Value error, ").removeprefix("Input should be ")

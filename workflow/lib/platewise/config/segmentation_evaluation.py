@@ -30,6 +30,7 @@ class PerClassNuclei(Section):
         min_length=1, description="The class of an image to the name of the segmenter that is used on it."
     )
     scale_segmenter: str | None = LearnedNuclei.model_fields["scale_segmenter"]
+    flips: Literal[1, 2, 4, 8] = LearnedNuclei.model_fields["flips"]
 
 
 ContenderConfig = Annotated[

@@ -93,7 +93,7 @@ def engines_of(contender: ContenderConfig, segmenters: Mapping[str, SegmenterCon
     for kind, name in contender.segmenters.items():
         keys = {"engine": segmenters[name].engine, "segmenter": name}
         if segmenters[name].engine != "tuned":
-            keys["scale_segmenter"] = contender.scale_segmenter
+            keys |= {"scale_segmenter": contender.scale_segmenter, "flips": contender.flips}
         engines[kind] = parse_section(NucleiConfig, keys)
     return engines
 

@@ -190,7 +190,8 @@ class DenseEngine:
             half=False if config.precision == "full" else None,
         )
         # Straight directions, which `fpn` predicts, are told from shapes less well than flows: they drop nothing.
-        self._flow_error = config.flow_error if isinstance(config, FlowNuclei | EnsembleNuclei) else math.inf
+        flows = any(info.kind == "flow" for info, _ in members)
+        self._flow_error = config.flow_error if flows and isinstance(config, FlowNuclei | EnsembleNuclei) else math.inf
 
     @property
     def halvings(self) -> int:

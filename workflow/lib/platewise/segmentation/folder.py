@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,7 +18,15 @@ from platewise.files import whole_file
 from platewise.segmentation.engine import CellsEngine, Image, Label, NucleiEngine
 from platewise.segmentation.images import check_finite, check_image, standardise_channels
 from platewise.segmentation.numbering import without_gaps
-from platewise.segmentation.pictures import label_path, read_label, read_picture, read_planes, write_label
+from platewise.segmentation.pictures import (
+    label_path,
+    read_any,
+    read_label,
+    read_picture,
+    read_planes,
+    write_label,
+)
+from platewise.store.commit import digest_of
 
 Loaded = TypeVar("Loaded")
 
@@ -84,8 +93,10 @@ def nuclei_work(
 
     def read(name: str) -> Image:
         path = images[name]
-        if together and channel is None and len(planes := check_finite(read_planes(path), str(path))) not in (1, 3):
-            return standardise_channels(planes).mean(axis=0, keepdims=True)
+        if together and channel is None:
+            planes, colour = read_any(path)
+            if len(planes) > 1 and not colour:
+                return standardise_channels(check_finite(planes, str(path))).mean(axis=0, keepdims=True)
         return check_image(read_picture(path, channel), str(path))
 
     return Work((images,), read, engine.segment)
@@ -164,7 +175,7 @@ def segment_folder(
     work
         How to read and segment.
     made_with
-        JSON-able facts that all labels of the folder must share.
+        JSON-able facts that the labels of all these images must share.
     overwrite
         Remove the labels of these images that are there first.
     group
@@ -178,12 +189,13 @@ def segment_folder(
     Raises
     ------
     DataError
-        Before any work: if ``out`` is the folder of the images or nuclei, or holds labels that were made otherwise.
+        Before any work: if ``out`` is the folder of the images or nuclei, or holds labels of these images that were
+        made otherwise.
     """
     _check_out(images, out, work, made_with, overwrite)
     done = _done(images, out, work)
-    for name, label in done.items():
-        yield Outcome(name, label, _count(read_label(label)), 0.0)
+    for name, (label, count) in done.items():
+        yield Outcome(name, label, count, 0.0)
     pending = [name for name in images if name not in done]
     loaded: list[tuple[str, Any]] = []
     for name, reading in run_ahead(work.read, pending, depth=group):
@@ -226,30 +238,46 @@ def _check_out(
                 f"{out}: is the folder of {source.name}, which is read. Hint: give the labels a folder of their own."
             )
     record = out / RECORD
-    there = [label for name in images if (label := label_path(out, name)) is not None]
+    settings, made = _read_record(record)
+    digest = digest_of(made_with)
+    there = {name: label for name in images if (label := label_path(out, name)) is not None}
     if overwrite:
         # Now, not one by one: a run that is ended half-way must not take the rest for its own.
-        for label in there:
+        for label in there.values():
             label.unlink()
-    elif there and _read_record(record) != made_with:
-        raise DataError(
-            f"{there[0]}: was made with other weights, settings or nuclei, or by something else. Hint: name another "
-            "folder, or make all labels anew with --overwrite."
-        )
+    else:
+        for name, label in there.items():
+            if made.get(name) != digest:
+                raise DataError(
+                    f"{label}: was made with other weights, settings or nuclei, or by something else. Hint: name "
+                    "another folder, or make all labels anew with --overwrite."
+                )
+    # Of images whose labels are still to come, too: what is found of them later was made by this run, or one like it.
+    made |= dict.fromkeys(images, digest)
+    settings = {used: facts for used, facts in (settings | {digest: made_with}).items() if used in made.values()}
     with whole_file(record) as temporary:
-        temporary.write_text(json.dumps(made_with, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        content = {"settings": settings, "labels": made}
+        temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _read_record(path: Path) -> dict[str, Any] | None:
+def _read_record(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what labels of a folder were made with, by digest, and the digest of each label."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return dict(content["settings"]), dict(content["labels"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}, {}
 
 
-def _done(images: Mapping[str, Path], out: Path, work: Work[Any]) -> dict[str, Path]:
-    labels = {name: label_path(out, name) for name in images}
-    return {name: label for name, label in labels.items() if label is not None and _is_newest(label, name, work)}
+def _done(images: Mapping[str, Path], out: Path, work: Work[Any]) -> dict[str, tuple[Path, int]]:
+    """Return the labels that need not be made, and their numbers of objects; a damaged one is made anew."""
+    done = {}
+    for name in images:
+        label = label_path(out, name)
+        if label is not None and _is_newest(label, name, work):
+            with suppress(DataError):
+                done[name] = (label, _count(read_label(label)))
+    return done
 
 
 def _is_newest(label: Path, name: str, work: Work[Any]) -> bool:

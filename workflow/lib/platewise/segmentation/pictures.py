@@ -21,12 +21,17 @@ Read = TypeVar("Read")
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 _TIFF = (".tif", ".tiff")
+_ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 # Labels are flat: a camera's image changes from nearly every pixel to the next.
 _FLAT = 0.5
+# Pairs of neighbours that it takes to tell: objects of a few pixels touch, too.
+_ENOUGH = 20
 # The largest number that a 16-bit PNG can hold.
 MOST_OBJECTS = 65_535
 # Places in a PNG's first chunk, which every PNG has: bits a sample, and whether it is in colour.
 _PNG_BITS, _PNG_COLOUR = 24, 25
+# PNGs with 16 bits a sample, in colour or with transparency, and how many of their samples count.
+_PNG_CUT = {b"\x10\x02": 3, b"\x10\x06": 3, b"\x10\x04": 1}
 
 
 def list_pictures(path: Path) -> dict[str, Path]:
@@ -98,7 +103,12 @@ def read_planes(path: Path) -> Planes:
     DataError
         If the file is missing, damaged or no image.
     """
-    return _reading(path, lambda: _read(path))[0]
+    return read_any(path)[0]
+
+
+def read_any(path: Path) -> tuple[Planes, bool]:
+    """Read all channels and pages as `read_planes` does, and tell whether they are one picture in colour."""
+    return _reading(path, lambda: _read(path))
 
 
 def read_label(path: Path) -> Label:
@@ -116,13 +126,15 @@ def read_label(path: Path) -> Label:
         or if it looks like an image of a camera, whose every grey level would be taken for an object.
     """
     label = _reading(path, lambda: _read_label(path))
+    if label.ndim == 3 and label.shape[0] == 1:
+        label = label[0]
     hint = "Hint: a label image is one grey plane of whole numbers, 0 for background."
     if label.ndim != 2 or label.dtype.kind not in "ui":
         raise DataError(f"{path}: found shape {label.shape} of type {label.dtype}, which is no label image. {hint}")
     if label.size and (label.min() < 0 or label.max() > np.iinfo(np.int32).max):
         raise DataError(f"{path}: found numbers from {label.min()} to {label.max()}. {hint}")
     inside = (label[:, 1:] > 0) & (label[:, :-1] > 0)
-    if inside.any() and (label[:, 1:] != label[:, :-1])[inside].mean() > _FLAT:
+    if np.count_nonzero(inside) >= _ENOUGH and (label[:, 1:] != label[:, :-1])[inside].mean() > _FLAT:
         raise DataError(
             f"{path}: looks like an image, not like labels: neighbouring pixels differ. Hint: a label image holds one "
             "number for each object. Nuclei can be given as images: --nuclei-are images."
@@ -194,22 +206,27 @@ def _read_tiff(path: Path) -> tuple[Planes, bool]:
     if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
         return page.colormap[:, array], True
     samples = "S" in axes
+    colour = samples and page.photometric == tifffile.PHOTOMETRIC.RGB
     order = [axes.index(axis) for axis in axes if axis not in "YXS"]
     order += [axes.index(axis) for axis in ("SYX" if samples else "YX")]
     array = array.transpose(order)
-    if samples:
-        # Transparency says nothing of the specimen.
-        array = array[..., : array.shape[-3] - len(page.extrasamples), :, :]
-    return array.reshape(-1, *array.shape[-2:]), samples and array.ndim == 3 and len(array) == 3
+    # Transparency says nothing of the specimen. Beside three colours one sample more is that, whatever it is called.
+    transparent = [kind in _ALPHA or (colour and len(page.extrasamples) == 1) for kind in page.extrasamples]
+    if samples and any(transparent):
+        kept = [place for place in range(array.shape[-3]) if place < array.shape[-3] - len(transparent)]
+        kept += [array.shape[-3] - len(transparent) + place for place, gone in enumerate(transparent) if not gone]
+        array = array[..., kept, :, :]
+    return array.reshape(-1, *array.shape[-2:]), colour and array.ndim == 3 and len(array) == 3
 
 
 def _read_other(path: Path) -> tuple[Planes, bool]:
     start = path.read_bytes()[: _PNG_COLOUR + 1]
-    if path.suffix.lower() == ".png" and start[_PNG_BITS:] in (b"\x10\x02", b"\x10\x06"):
+    if path.suffix.lower() == ".png" and start[_PNG_BITS:] in _PNG_CUT:
         # Pillow would cut these to 8 bits.
         from imagecodecs import png_decode
 
-        return np.moveaxis(png_decode(path.read_bytes())[..., :3], 2, 0), True
+        colours = _PNG_CUT[start[_PNG_BITS:]]
+        return np.moveaxis(png_decode(path.read_bytes())[..., :colours], 2, 0), colours == 3
     with Image.open(path) as image:
         bands = image.getbands()
         if len(bands) == 1 and image.mode != "P":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -81,6 +81,7 @@ def train(
     from platewise.segmentation.training.loop import train_segmenter
 
     table = learned_from(read_table(folds), fold, config.classes)
+    _check_channels(table, config.target)
     held = validation_rows(table, config.validation_share, seed)
     chosen = choose_device(device, allotted)
     resume = target.with_name(f"{fold}.resume.safetensors")
@@ -111,6 +112,19 @@ def train(
         text = training_card(name, fold, config, seed, source, table, held, trained.curves, made)
         temporary.write_text(text, encoding="utf-8")
     resume.unlink(missing_ok=True)
+
+
+def _check_channels(table: pd.DataFrame, target: Literal["nuclei", "cells"]) -> None:
+    wanted = {"nuclei": (1, 3), "cells": (2,)}[target]
+    wrong = table[~table["Channels"].isin(wanted)]
+    if len(wrong):
+        shown = {"nuclei": "1 channel (grey) or 3 (colour)", "cells": "2 channels (nucleus, cell)"}[target]
+        first = wrong.iloc[0]
+        raise DataError(
+            f"annotated image {first['Name']}: holds {first['Channels']} channel(s), one of {len(wrong)} such images; "
+            f"a network for {target} learns from images with {shown}. Hint: write the images anew, or correct "
+            "`target` in the section `segmenters`."
+        )
 
 
 def tune_classical(folds: str | Path, fold: str, config: TunedSegmenter, target: str | Path, seed: int) -> None:

@@ -18,7 +18,7 @@ from platewise.plan.sheets import read_sheet
 from platewise.segmentation.annotate.geojson import read_outlines
 from platewise.segmentation.annotate.queue import NO, YES, Exported, hash_file, read_queue
 from platewise.segmentation.numbering import without_gaps
-from platewise.segmentation.pictures import MOST_OBJECTS, read_label, read_planes, write_label
+from platewise.segmentation.pictures import MOST_OBJECTS, label_path, read_label, read_planes, write_label
 from platewise.segmentation.pieces import number_pieces
 from platewise.store.fields import hash_label
 
@@ -97,7 +97,7 @@ def import_corrections(
             continue
         try:
             correction = read_correction(folder, row, prefer)
-            _check_place(index, row)
+            _check_place(folder, index, row, known)
         except PlatewiseError as error:
             problems.append(error)
             continue
@@ -224,14 +224,16 @@ def _within_16_bits(label: Label) -> Label:
     return label if label.max(initial=0) <= MOST_OBJECTS else without_gaps(label)[0]
 
 
-def _check_place(index: Path, row: Exported) -> None:
-    """Refuse to replace another image that happens to have the same name."""
+def _check_place(folder: Path, index: Path, row: Exported, known: dict[str, dict[str, str]]) -> None:
+    """Refuse to replace another image, or the label of another image, that happens to have the same name."""
+    remedy = f"Hint: import into an index in another folder, or rename {row.name} in the queue and its files."
+    if index.parent.resolve() == folder.resolve():
+        raise DataError(f"{index}: lies in the queue's own folder, whose labels it would replace. {remedy}")
     image = index.parent / "images" / f"{row.name}.tif"
     if image.is_file() and hash_file(image) != row.image_sha256:
-        raise DataError(
-            f"{image}: another image of this name is there. Hint: import into an index in another folder, or rename "
-            f"{row.name} in the queue and its files."
-        )
+        raise DataError(f"{image}: another image of this name is there. {remedy}")
+    if f"images/{image.name}" not in known and (label := label_path(index.parent / "labels", row.name)) is not None:
+        raise DataError(f"{label}: is there already, and is not the label of {image}. {remedy}")
 
 
 def _write_pair(folder: Path, index: Path, correction: Correction) -> dict[str, str]:
