@@ -17,6 +17,7 @@ CHANNELS = ("DNA", "ER")
 SIZE = 32
 PERTURBATIONS = {"A01": "DMSO", "A02": "DMSO", "B01": "speckles", "B02": "stripes"}
 # Gain and offset of each plate's camera: brightness names the plate, not the perturbation.
+BATCHES = {"P1": "B1", "P2": "B2", "P3": "B1"}
 STAINS = {"P1": (1.0, 200.0), "P2": (1.7, 120.0), "P3": (0.6, 400.0)}
 CELLS_PER_WELL = 12
 
@@ -54,8 +55,8 @@ def make_toy(folder: Path, plates: tuple[str, ...] = ("P1", "P2", "P3")) -> Toy:
             write_crops(path, np.rint(crops).astype(np.uint16), objects, CHANNELS, {"block": block})
             stores[plate].append(path)
     table = pd.DataFrame(
-        [(plate, well, name, np.nan) for plate in plates for well, name in PERTURBATIONS.items()],
-        columns=["Metadata_Plate", "Metadata_Well", "Metadata_Perturbation", "Metadata_Dose"],
+        [(plate, well, BATCHES[plate], name, np.nan) for plate in plates for well, name in PERTURBATIONS.items()],
+        columns=["Metadata_Plate", "Metadata_Well", "Metadata_Batch", "Metadata_Perturbation", "Metadata_Dose"],
     )
     return Toy(stores, table)
 

@@ -8,7 +8,7 @@ import pytest
 
 from platewise.config.embedding import WeakEmbedding
 from platewise.crops import read_crops, write_crops
-from platewise.embedding.cells import load_cells, name_wells
+from platewise.embedding.cells import hold_out_wells, load_cells, name_wells
 from platewise.embedding.preprocess import shrink_crops
 from platewise.errors import DataError
 
@@ -76,3 +76,25 @@ def test_stores_with_other_channels_are_named(toy, tmp_path):
     stores = {"P1": toy.stores["P1"], "P2": [tmp_path / "x.zarr"]}
     with pytest.raises(DataError, match=r"differ in channels or size.*DNA, ER at 32.*DNA, Mito at 32"):
         load_cells(stores, ("P1", "P2"), toy.wells, CONFIG, seed=0)
+
+
+def test_positions_are_the_same_on_every_plate_and_batches_those_of_the_sheet(toy):
+    cells = load_cells(toy.stores, ("P1", "P2", "P3"), toy.wells, CONFIG, seed=0)
+    assert cells.positions.reshape(3, 4, 12)[:, :, 0].tolist() == [[0, 1, 2, 3]] * 3
+    assert cells.batches.reshape(3, 48)[:, 0].tolist() == [0, 1, 0]
+
+
+def test_wells_are_held_out_by_name_and_never_all_of_them(toy):
+    cells = load_cells(toy.stores, ("P1", "P2"), toy.wells, CONFIG, seed=0)
+    trained, held_out = hold_out_wells(cells, 0.25, seed=0)
+    # Of four wells of DMSO one, of two of each other perturbation one.
+    counts = {name: len(np.unique(held_out.wells[held_out.names == name])) for name in np.unique(cells.names)}
+    assert counts == {"DMSO": 1, "speckles": 1, "stripes": 1}
+    assert set(trained.wells) | set(held_out.wells) == set(cells.wells)
+    assert not set(trained.wells) & set(held_out.wells)
+    assert len(trained) + len(held_out) == len(cells)
+    assert hold_out_wells(cells, 0, seed=0) == (cells, None)
+    alone = cells.part(np.flatnonzero((cells.plates == 0) & (cells.names != "DMSO")))
+    same, nothing = hold_out_wells(alone, 0.5, seed=0)
+    assert len(same) == len(alone)
+    assert nothing is None

@@ -133,6 +133,16 @@ def test_embeddings_are_further_features(raw):
         ("embeddings", {"classical": {"kind": "weak"}}, ["key embeddings", "'classical'", "another name"]),
         ("embeddings", {"Deep Net": {"kind": "weak"}}, ["embeddings", "Deep Net"]),
         ("embeddings", {"deep": {"kind": "weak", "train_plates": ["P9"]}}, ["deep.train_plates", "'P9'", "P1, P2"]),
+        (
+            "embeddings",
+            {"deep": {"kind": "weak", "adversary": {"against": ["batch"]}}},
+            ["deep.adversary.against", "batch, of which the training plates have one", "two batch values or more"],
+        ),
+        (
+            "embeddings",
+            {"deep": {"kind": "weak", "validation_plates": ["P2"], "adversary": {"against": ["position", "plate"]}}},
+            ["deep.adversary.against", "plate, of which the training plates have one"],
+        ),
         ("blocks", {"wells_per_block": 0}, ["blocks.wells_per_block", "0", "greater than or equal to 1"]),
     ],
 )

@@ -39,6 +39,41 @@ class AugmentConfig(Section):
     )
 
 
+# Where a cell comes from, apart from what it was given.
+Origin = Literal["batch", "plate", "position"]
+
+
+class AdversaryConfig(Section):
+    """Heads that try to name where a cell comes from, and from which the features learn to hide it."""
+
+    against: tuple[Origin, ...] = Field(
+        default=("batch",),
+        min_length=1,
+        description="What must not be readable from the features: the `batch`, the `plate`, the well's `position`. One "
+        "head for each; it learns from cells of perturbations that occur in several of them only.",
+    )
+    weight: float = Field(
+        default=1.0,
+        gt=0,
+        le=100,
+        description="How much hiding counts beside naming the perturbation, at the end of the training; it rises from "
+        "0. More removes more, at last of the biology too: watch both accuracies in the report.",
+    )
+    head_steps: int = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="Steps that each head learns for each step of the network. A head that lags behind is fooled, and "
+        "what it no longer sees is still there.",
+    )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> AdversaryConfig:
+        if len(set(self.against)) < len(self.against):
+            raise ValueError(f"against names {', '.join(self.against)}; name each once")
+        return self
+
+
 class EmbeddingBase(Section):
     """The small convolutional network that every kind of embedding of platewise's own shares."""
 
@@ -99,6 +134,17 @@ class WeakEmbedding(EmbeddingBase):
         default=(),
         description="Plates that are only used to measure how well the network names perturbations on a plate it has "
         "not seen. They should carry the same perturbations as the training plates. Empty: no such figure.",
+    )
+    validation_wells: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="Share of the wells of the training plates that are only used to measure, of each perturbation "
+        "that has at least two there: how well the network does on new wells of plates it knows.",
+    )
+    adversary: AdversaryConfig | None = Field(
+        default=None,
+        description="Adversarial batch removal: what must not be readable from the features. Left out: no adversary.",
     )
     cells_per_well: int = Field(
         default=200,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from platewise.columns import DOSE, PERTURBATION, PLATE, WELL
+from platewise.columns import BATCH, DOSE, PERTURBATION, PLATE, WELL
 from platewise.config.embedding import WeakEmbedding
 from platewise.crops import CELLS_PER_SHARD, CropStore, object_wells, read_crops, select_objects
 from platewise.embedding.preprocess import shrink_crops
@@ -33,6 +33,10 @@ class Cells:
         (n,) position of each cell's plate in ``plate_names``.
     wells
         (n,) a number for each well of each plate.
+    positions
+        (n,) a number for each well position, the same on every plate.
+    batches
+        (n,) a number for each batch of plates.
     plate_names
         Plates, in the order they were loaded.
     references
@@ -43,6 +47,8 @@ class Cells:
     names: np.ndarray
     plates: np.ndarray
     wells: np.ndarray
+    positions: np.ndarray
+    batches: np.ndarray
     plate_names: tuple[str, ...]
     references: np.ndarray
 
@@ -54,10 +60,48 @@ class Cells:
         """SHA-256 of pixels, labels, plates and references."""
         content = hashlib.sha256()
         content.update("\n".join([*self.plate_names, *self.names]).encode())
-        for values in (self.crops, self.plates, self.wells, self.references):
+        for values in (self.crops, self.plates, self.wells, self.positions, self.batches, self.references):
             content.update(repr(values.shape).encode())
             content.update(np.ascontiguousarray(values).data)
         return content.hexdigest()
+
+    def part(self, rows: np.ndarray) -> Cells:
+        """Return some of the cells; those of the same plates have the same plate numbers."""
+        own = {
+            name: getattr(self, name)[rows] for name in ("crops", "names", "plates", "wells", "positions", "batches")
+        }
+        return replace(self, **own)
+
+
+def hold_out_wells(cells: Cells, share: float, seed: int) -> tuple[Cells, Cells | None]:
+    """Part the wells of some plates into those to train on and those to measure on.
+
+    Parameters
+    ----------
+    cells
+        All cells.
+    share
+        Of the wells of each name that has at least two: so many are held out, rounded, but one at least and never all.
+        0 holds out none.
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    trained, held_out
+        ``held_out`` is None if there is no well to hold out.
+    """
+    if share == 0:
+        return cells, None
+    rng = np.random.default_rng([seed, 1])
+    chosen = []
+    for name in np.unique(cells.names):
+        wells = np.unique(cells.wells[cells.names == name])
+        if len(wells) > 1:
+            count = min(max(1, round(share * len(wells))), len(wells) - 1)
+            chosen += rng.permutation(wells)[:count].tolist()
+    held_out = np.isin(cells.wells, chosen)
+    return cells.part(np.flatnonzero(~held_out)), cells.part(np.flatnonzero(held_out)) if chosen else None
 
 
 def name_wells(wells: pd.DataFrame, label: str) -> pd.Series:
@@ -93,8 +137,8 @@ def load_cells(
     plates
         Plates to load.
     wells
-        A row a well: ``Metadata_Plate``, ``Metadata_Well``, ``Metadata_Perturbation``, ``Metadata_Dose``. Cells of
-        wells that are not in it are left out.
+        A row a well: ``Metadata_Plate``, ``Metadata_Well``, ``Metadata_Batch``, ``Metadata_Perturbation``,
+        ``Metadata_Dose``. Cells of wells that are not in it are left out.
     config
         Gives the label, the shrinking, and the most cells of a well.
     seed
@@ -127,11 +171,15 @@ def load_cells(
     numbers = np.repeat(np.arange(len(plates)), counts)
     objects = np.concatenate([plate.objects for plate in chosen])
     _, well_numbers = np.unique(np.column_stack([numbers, objects[:, :2]]), axis=0, return_inverse=True)
+    _, position_numbers = np.unique(objects[:, :2], axis=0, return_inverse=True)
+    batches = [str(wells.loc[wells[PLATE] == plate, BATCH].iloc[0]) for plate in plates]
     return Cells(
         crops,
         np.concatenate([key.to_numpy(dtype=object) for key in keys]),
         numbers,
         well_numbers,
+        position_numbers,
+        np.unique(batches, return_inverse=True)[1][numbers],
         tuple(plates),
         np.stack([reference_of_stores(plate.stores) for plate in chosen]),
     )

@@ -23,6 +23,7 @@ from platewise.weights import load_tensors, save_tensors
 WEIGHTS = "weights.safetensors"
 MODEL = "model.json"
 CURVES = "curves.parquet"
+_NOT_KEPT = ("classifier.", "adversaries.")
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,12 @@ class EmbeddingModel:
 
 
 def save_model(folder: str | Path, architecture: Architecture, network: CellNetwork, facts: dict[str, Any]) -> None:
-    """Write ``weights.safetensors`` (without the classifier) and, last, ``model.json``.
+    """Write ``weights.safetensors`` (without classifier and adversaries) and, last, ``model.json``.
 
     ``facts`` are added to the architecture, the versions and the digest of the weights.
     """
     folder = Path(folder)
-    weights = {name: value for name, value in network.state_dict().items() if not name.startswith("classifier.")}
+    weights = {name: value for name, value in network.state_dict().items() if not name.startswith(_NOT_KEPT)}
     digest = save_tensors(folder / WEIGHTS, weights)
     described = {
         "architecture": vars(architecture) | {"channels": list(architecture.channels)},

@@ -39,6 +39,8 @@ class CellNetwork(nn.Module):
             ResidualBlock(2 * width, features, stride=2),
         )
         self.classifier = nn.Linear(features, classes) if classes else None
+        # Filled by a training that has adversaries; like the classifier they are not kept.
+        self.adversaries = nn.ModuleDict()
 
     def features(self, crops: torch.Tensor) -> torch.Tensor:
         """Return features (n, features), none negative, of prepared crops (n, channel, y, x)."""

@@ -14,11 +14,12 @@ from platewise.columns import OBJECT, PLATE, SITE, WELL
 from platewise.config.embedding import RandomEmbedding, WeakEmbedding
 from platewise.crops import object_wells, read_crops
 from platewise.device import DeviceRequest, choose_device, torch_threads
-from platewise.embedding.cells import Cells, load_cells
+from platewise.embedding.adversary import in_several, origin_numbers
+from platewise.embedding.cells import Cells, hold_out_wells, load_cells
 from platewise.embedding.model import CURVES, Architecture, EmbeddingModel, embed_crops, load_model, save_model
 from platewise.embedding.network import build_network
 from platewise.embedding.reference import read_reference
-from platewise.embedding.training import CURVE_COLUMNS, train
+from platewise.embedding.training import CURVE_COLUMNS, class_numbers, train
 from platewise.errors import ConfigError, DataError, Problem
 from platewise.tables import write_table
 
@@ -45,8 +46,9 @@ def train_embedding(
     stores
         Paths of the crop stores of each plate with images.
     wells
-        A row a well of any plate: ``Metadata_Plate``, ``Metadata_Well``, ``Metadata_Perturbation``, and
-        ``Metadata_Dose`` for ``label: treatment``. Wells without a perturbation are not in it.
+        A row a well of any plate: ``Metadata_Plate``, ``Metadata_Well``, ``Metadata_Batch``,
+        ``Metadata_Perturbation``, and ``Metadata_Dose`` for ``label: treatment``. Wells without a perturbation are not
+        in it.
     config
         The kind of embedding and its settings.
     out_dir
@@ -86,17 +88,23 @@ def _train_weak(
     train_on, hold_out = split_plates(list(stores), config)
     chosen = choose_device(device, allotted)
     cells = load_cells(stores, train_on, wells, config, seed)
+    cells, seen_plates = hold_out_wells(cells, config.validation_wells, seed)
     validation = load_cells(stores, hold_out, wells, config, seed) if hold_out else None
     resume = out_dir.with_name(f"{out_dir.name}.resume.safetensors")
-    trained = train(cells, validation, config, seed, chosen, resume)
+    trained = train(cells, validation, config, seed, chosen, resume, seen_plates)
 
     curves = pd.DataFrame(trained.curves, columns=list(CURVE_COLUMNS))
     facts = _facts(config, seed) | {
         "classes": list(trained.classes),
+        # To name one of these is to name its batch: what the network knows of them may be of either.
+        "classes_in_one_batch": _in_one_batch(cells, trained.classes),
         "train_plates": list(train_on),
         "validation_plates": list(hold_out),
         "figures": _figures(trained.curves[-1], cells, validation, trained.classes),
-        "digests": {"train": cells.digest, "validation": None if validation is None else validation.digest},
+        "digests": {
+            name: None if own is None else own.digest
+            for name, own in (("train", cells), ("validation", validation), ("seen_plates", seen_plates))
+        },
         "device": chosen.type,
         "threads": threads,
     }
@@ -272,6 +280,15 @@ def _figures(last: dict[str, float], cells: Cells, validation: Cells | None, cla
         "validation_cells_of_unknown_class": 0 if validation is None else len(validation) - known,
         "chance_accuracy": 1 / len(classes),
     }
+
+
+def _in_one_batch(cells: Cells, classes: Sequence[str]) -> list[str]:
+    """Return the names that occur in one batch only, where there are several batches."""
+    batches = origin_numbers(cells, "batch")
+    if batches.max() == 0:
+        return []
+    several = in_several(class_numbers(cells.names, classes), batches)
+    return sorted(set(cells.names[~several]))
 
 
 def _facts(config: WeakEmbedding | RandomEmbedding, seed: int) -> dict[str, Any]:

@@ -129,9 +129,32 @@ def load_campaign(raw: dict[str, Any], source: str = "config") -> Campaign:
     annotations = read_annotations(config.annotations, source, problems)
     problems.extend(_cross_check(config, source, names, reset))
     problems.extend(check_segmenters(config, source, annotations, reset))
+    problems.extend(_check_adversaries(config, source, plates))
     if problems:
         raise ConfigError(problems)
     return Campaign(config, plates, names, annotations)
+
+
+def _check_adversaries(config: CampaignConfig, source: str, plates: dict[str, Plate]) -> Iterable[Problem]:
+    """Find adversaries whose training plates are all of one batch, or one plate: there is nothing to be hidden."""
+    for name, embedding in config.embeddings.items():
+        adversary = getattr(embedding, "adversary", None)
+        chosen = [plate for plate in embedding.train_plates or plates if plate in plates] if adversary else []
+        if not chosen:
+            continue
+        held_out = set(embedding.validation_plates)
+        known = {
+            "batch": {plates[plate].row.batch for plate in chosen if plate not in held_out},
+            "plate": set(chosen) - held_out,
+        }
+        for origin in adversary.against:
+            if len(known.get(origin, "ab")) < 2:
+                yield Problem(
+                    f"{source}, key embeddings.{name}.adversary.against",
+                    f"{origin}, of which the training plates have one",
+                    f"training plates of two {origin} values or more",
+                    "train on more plates, or leave the adversary out",
+                )
 
 
 def _with_seed(config: CampaignConfig) -> CampaignConfig:
