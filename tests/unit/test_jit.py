@@ -69,6 +69,35 @@ def test_kernels_are_cached_beside_their_source(tmp_path):
     assert list((library / "platewise" / "measure" / "__pycache__").glob("outline._boundary*.nbc"))
 
 
+TYPES = """
+import logging, sys
+logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+import numpy as np
+from platewise.measure.granularity import _eroded_by_cross
+for kind in sys.argv[1:]:
+    plane = np.array([[3, 1], [2, 4]], kind)
+    assert _eroded_by_cross(plane).tolist() == [[1, 1], [2, 1]], kind
+print("hits", sum(_eroded_by_cross.stats.cache_hits.values()))
+"""
+
+
+def test_jobs_that_fill_a_cache_at_once_never_take_each_others_code(tmp_path):
+    """Numba's own index would lose entries here, and could give two codes one name."""
+    clean = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    kinds = ("float32", "float64", "int32", "int64")
+    jobs = [subprocess.Popen([sys.executable, "-c", TYPES, kind], env=clean, stdout=subprocess.PIPE) for kind in kinds]
+    told = [job.communicate()[0].decode() for job in jobs]
+    assert [job.returncode for job in jobs] == [0] * 4
+    assert all("compiling kernels: once for each kind of machine" in text for text in told)
+    done = subprocess.run([sys.executable, "-c", TYPES, *kinds], env=clean, capture_output=True, text=True, check=True)
+    assert done.stdout == "hits 4\n"
+    # One that was cut short is compiled anew.
+    file = next(tmp_path.rglob("granularity._eroded_by_cross*.nbc"))
+    file.write_bytes(file.read_bytes()[:100])
+    done = subprocess.run([sys.executable, "-c", TYPES, *kinds], env=clean, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("hits 3\n")
+
+
 def test_a_read_only_library_is_cached_in_the_home_of_the_user(tmp_path):
     (tmp_path / "home").mkdir()
     assert run_from_read_only_copy(tmp_path, tmp_path / "home").startswith(str(tmp_path / "home"))
