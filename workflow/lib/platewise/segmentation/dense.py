@@ -189,6 +189,82 @@ class DenseEngine:
             device=device,
             half=False if config.precision == "full" else None,
         )
+        # Read by those that look at flows only.
+        self._flow_error = config.flow_error if isinstance(config, FlowNuclei | EnsembleNuclei) else math.inf
+
+    @property
+    def halvings(self) -> int:
+        """How often a batch had to be halved for want of memory."""
+        return sum(runner.halvings for runner, _, _ in self._looks)
+
+    def predict(self, images: Sequence[Image], diameters: Sequence[float]) -> Iterator[tuple[int, Maps]]:
+        """Predict the maps of images.
+
+        Parameters
+        ----------
+        images
+            (c, y, x) float32, standardised.
+        diameters
+            Typical diameter of the nuclei of each, in its pixels.
+
+        Yields
+        ------
+        number, maps
+            The image's place among ``images`` and its maps at `working_shape`, as they get ready.
+        """
+        shapes = [
+            working_shape(image.shape[1:], working_factor(image.shape[1:], diameter, self.diameter))
+            for image, diameter in zip(images, diameters, strict=True)
+        ]
+        before: list[list[Maps]] = [[] for _ in images]
+        for place, (runner, network, working) in enumerate(self._looks, 1):
+            for number, maps in self._look(runner, network, working, images, diameters):
+                before[number].append(maps.each(lambda map_, shape=shapes[number]: rescale(map_, shape)))
+                if place == len(self._looks):
+                    yield number, mean_maps(before[number])
+                    before[number].clear()
+
+    def _look(
+        self,
+        runner: TileRunner,
+        network: torch.nn.Module,
+        working: float,
+        images: Sequence[Image],
+        diameters: Sequence[float],
+    ) -> Iterator[tuple[int, Maps]]:
+        """Predict with one network at one scale, averaged over the turned copies."""
+
+        def copies() -> Iterator[Image]:
+            for image, diameter in zip(images, diameters, strict=True):
+                shape = image.shape[1:]
+                seen = rescale(image, working_shape(shape, working_factor(shape, diameter, working)))
+                yield from (turn.lay(seen) for turn in self._turns)
+
+        parts: dict[int, dict[int, Maps]] = {}
+        for number, raw in runner.run(copies()):
+            image, turn = divmod(number, len(self._turns))
+            found = parts.setdefault(image, {})
+            found[turn] = self._turns[turn].undo(network.maps(raw))
+            if len(found) == len(self._turns):
+                # In one order, whatever order they came in: sums round.
+                yield image, mean_maps([maps for _, maps in sorted(parts.pop(image).items())])
+
+
+class DenseEngine:
+    """Finds nuclei with networks that say something of every pixel (see ``NucleiEngine``)."""
+
+    def __init__(self, config: DenseConfig, members: Sequence[Member], device: torch.device | None = None) -> None:
+        self._config = config
+        self._scale = make_estimator(config, device)
+        self._predictor = MapPredictor(
+            members,
+            flips=config.flips,
+            scales=config.scales,
+            tile=config.tile,
+            batch=config.batch,
+            device=device,
+            half=False if config.precision == "full" else None,
+        )
         # Straight directions, which `fpn` predicts, are told from shapes less well than flows: they drop nothing.
         flows = any(info.kind == "flow" for info, _ in members)
         self._flow_error = config.flow_error if flows and isinstance(config, FlowNuclei | EnsembleNuclei) else math.inf

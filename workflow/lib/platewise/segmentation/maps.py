@@ -24,8 +24,8 @@ class Maps:
     distance
         (y, x) depth in the object, as a share of its largest: 1 at its deepest pixels, 0 outside (``fpn``).
     flow
-        (2, y, x) rows and columns of the unit vector that leads to the object's centre (``flow``: along the diffusion
-        from the centre; ``fpn``: straight), about 0 outside.
+        (2, y, x) rows and columns of the unit vector that leads to the object's centre along the diffusion from it,
+        about 0 outside (``flow``).
     """
 
     foreground: Map
