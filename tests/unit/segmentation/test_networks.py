@@ -71,7 +71,7 @@ def test_what_the_outputs_of_a_pyramid_mean():
 def test_what_the_outputs_of_a_flow_network_mean():
     maps = network("flow").maps(np.array([0, 3.0, -4.0], np.float32)[:, None, None])
     assert maps.foreground[0, 0] == 0.5
-    assert maps.flow is None
+    assert maps.flow[:, 0, 0] == pytest.approx([0.6, -0.8])
 
 
 @pytest.mark.parametrize("kind", KINDS)
