@@ -99,12 +99,7 @@ def compare(image, labels, python):
     print(f"features {table.shape[1] - 2} features")
     before = cpu(measure_field, image, labels, CHANNELS, SETTINGS)
     ours = groups(image, labels, SETTINGS)
-    if python is None:
-        for name, seconds in ours.items():
-            print(f"{name} {seconds:.3f} cpu_s_per_field")
-        print(f"total {before:.3f} cpu_s_per_field")
-        return
-    theirs = peer_groups(python, image, labels)
+    theirs = {} if python is None else peer_groups(python, image, labels)
     total = (before + cpu(measure_field, image, labels, CHANNELS, SETTINGS)) / 2
     for name, seconds in ours.items():
         print(f"{name} {seconds:.3f} cpu_s_per_field")
@@ -112,8 +107,9 @@ def compare(image, labels, python):
         if name in theirs:
             print(f"{name}.cp_measure {theirs[name]:.3f} cpu_s_per_field")
     print(f"total {total:.3f} cpu_s_per_field")
-    print(f"total.cp_measure {sum(theirs.values()):.3f} cpu_s_per_field")
-    print(f"speedup {sum(theirs.values()) / total:.1f} times")
+    if theirs:
+        print(f"total.cp_measure {sum(theirs.values()):.3f} cpu_s_per_field")
+        print(f"speedup {sum(theirs.values()) / total:.1f} times")
 
 
 def campaign(image, labels):

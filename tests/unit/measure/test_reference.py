@@ -111,9 +111,9 @@ def agrees(ours, theirs):
 
 
 def twice_brightest(objects, values):
-    owner = np.repeat(np.arange(objects.count), objects.areas)
     brightest = np.maximum.reduceat(values, objects.starts[:-1])
-    return np.bincount(owner[values == brightest[owner]], minlength=objects.count) > 1
+    owners = objects.owners
+    return np.bincount(owners[values == brightest[owners]], minlength=objects.count) > 1
 
 
 def to_edge_and_middles(objects, given):

@@ -12,7 +12,7 @@ and, after many steps, in more of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -46,19 +46,14 @@ from platewise.weights import load_tensors, restore_training_state, save_tensors
 
 TOP_K = 5
 WARM_UP = 1 / 20
+# What is measured of cells that are not trained on.
+FIGURES = ("loss", "accuracy", "top5", "well_accuracy")
 CURVE_COLUMNS = (
     "epoch",
     "learning_rate",
     "train_loss",
     "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "validation_top5",
-    "validation_well_accuracy",
-    "seen_plates_loss",
-    "seen_plates_accuracy",
-    "seen_plates_top5",
-    "seen_plates_well_accuracy",
+    *(f"{looked_at}_{figure}" for looked_at in ("validation", "seen_plates") for figure in FIGURES),
     *(f"adversary_{origin}_{figure}" for origin in get_args(Origin) for figure in ("loss", "accuracy")),
     "probe_batch_accuracy",
 )
@@ -174,9 +169,10 @@ def train_epoch(
         features = network.features(crops)
         scores = network.classifier(features)
         loss = functional.cross_entropy(scores, truth, label_smoothing=config.label_smoothing)
-        adversaries.learn(features.detach(), rows, optimizer)
+        chosen = adversaries.choose(rows, device)
+        adversaries.learn(features.detach(), chosen, optimizer)
         optimizer.zero_grad()
-        (loss + adversaries.loss(features, rows, done / (config.epochs * config.steps_per_epoch))).backward()
+        (loss + adversaries.loss(features, chosen, done / (config.epochs * config.steps_per_epoch))).backward()
         optimizer.step()
         losses.append(loss.item())
         if not math.isfinite(losses[-1]):
@@ -202,16 +198,27 @@ class _Adversaries:
         self._losses: dict[str, list[float]] = {origin: [] for origin in self._heads}
         self._hits: dict[str, list[bool]] = {origin: [] for origin in self._heads}
 
-    def learn(self, features: torch.Tensor, rows: np.ndarray, optimizer: torch.optim.Optimizer) -> None:
+    def choose(self, rows: np.ndarray, device: torch.device) -> dict[str, tuple[torch.Tensor, ...]]:
+        """Return which of a step's cells each head may learn from, where they come from and how much each counts."""
+        chosen = {}
+        for origin in self._heads:
+            of_use = np.flatnonzero(self._several[origin][rows])
+            # Batch normalisation needs two.
+            if len(of_use) > 1:
+                truth = self._origins[origin][rows[of_use]]
+                weights = class_weights(self._classes[rows[of_use]], truth)
+                chosen[origin] = tuple(torch.from_numpy(values).to(device) for values in (of_use, truth, weights))
+        return chosen
+
+    def learn(
+        self, features: torch.Tensor, chosen: Mapping[str, tuple[torch.Tensor, ...]], optimizer: torch.optim.Optimizer
+    ) -> None:
         """Let the heads learn on a step's cells, whose features are given without a gradient; the network stays."""
-        for step in range(self._config.head_steps if self._config else 0):
+        for step in range(self._config.head_steps if chosen else 0):
             # What has no gradient is not touched.
             optimizer.zero_grad(set_to_none=True)
-            for origin, head in self._heads.items():
-                of_use, truth, weights = self._of_use(origin, rows, features.device)
-                if len(truth) < 2:
-                    continue
-                scores = head(features[of_use])
+            for origin, (of_use, truth, weights) in chosen.items():
+                scores = self._heads[origin](features[of_use])
                 losses = functional.cross_entropy(scores, truth, reduction="none")
                 loss = (weights * losses).sum() / weights.sum()
                 loss.backward()
@@ -220,27 +227,18 @@ class _Adversaries:
                     self._hits[origin] += (scores.argmax(dim=1) == truth).tolist()
             optimizer.step()
 
-    def loss(self, features: torch.Tensor, rows: np.ndarray, progress: float) -> torch.Tensor:
+    def loss(
+        self, features: torch.Tensor, chosen: Mapping[str, tuple[torch.Tensor, ...]], progress: float
+    ) -> torch.Tensor:
         """Return the heads' certainty, negative, whose gradient is turned around; 0 without heads."""
         total = features.new_zeros(())
-        for origin, head in self._heads.items():
-            of_use, truth, weights = self._of_use(origin, rows, features.device)
-            if len(truth) > 1:
-                head.requires_grad_(False)
-                turned = reverse_gradient(features[of_use], reversal_weight(progress, self._config))
-                total = total - certainty(head(turned), weights)
-                head.requires_grad_(True)
+        for origin, (of_use, _, weights) in chosen.items():
+            head = self._heads[origin]
+            head.requires_grad_(False)
+            turned = reverse_gradient(features[of_use], reversal_weight(progress, self._config))
+            total = total - certainty(head(turned), weights)
+            head.requires_grad_(True)
         return total
-
-    def _of_use(
-        self, origin: str, rows: np.ndarray, device: torch.device
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return which of a step's cells a head may learn from, where they come from and how much each counts."""
-        of_use = np.flatnonzero(self._several[origin][rows])
-        own = rows[of_use]
-        truth = self._origins[origin][own]
-        weights = class_weights(self._classes[own], truth) if len(own) else np.empty(0, np.float32)
-        return tuple(torch.from_numpy(values).to(device) for values in (of_use, truth, weights))
 
     def figures(self) -> dict[str, float]:
         """Return each head's mean loss and accuracy in this epoch, on cells before it learned from them."""
@@ -342,7 +340,7 @@ def validate(
         class's own mean, so that guessing gives 1 / classes whatever the number of controls. All NaN when no cell has
         a known class.
     """
-    names = [f"{prefix}_{figure}" for figure in ("loss", "accuracy", "top5", "well_accuracy")]
+    names = [f"{prefix}_{figure}" for figure in FIGURES]
     numbers = class_numbers([] if cells is None else cells.names, classes)
     rows = np.flatnonzero(numbers >= 0)
     if cells is None or not len(rows):

@@ -94,10 +94,9 @@ def cellprofiler_tables(
 def _bounding_boxes(objects: Objects) -> dict[str, NDArray[np.float64]]:
     """Return first row and column of each object, and those behind its last; NaN for an empty one."""
     boxes = np.full((4, objects.count), np.nan)
-    owner = np.repeat(np.arange(objects.count), objects.areas)
     for place, at in enumerate((objects.cols, objects.rows)):
-        np.fmin.at(boxes[place], owner, at)
-        np.fmax.at(boxes[2 + place], owner, at + 1)
+        np.fmin.at(boxes[place], objects.owners, at)
+        np.fmax.at(boxes[2 + place], objects.owners, at + 1)
     names = [f"AreaShape_BoundingBox{end}_{axis}" for end in ("Minimum", "Maximum") for axis in ("X", "Y")]
     return dict(zip(names, boxes, strict=True))
 

@@ -164,8 +164,7 @@ def mean_weights(objects: Objects, shape: tuple[int, int], subsample: float) -> 
 
 
 def _means(objects: Objects, values: NDArray[np.float32]) -> NDArray[np.float64]:
-    owner = np.repeat(np.arange(objects.count), objects.areas)
-    sums = np.bincount(owner, weights=values, minlength=objects.count)
+    sums = np.bincount(objects.owners, weights=values, minlength=objects.count)
     return sums / np.where(objects.areas > 0, objects.areas, np.nan)
 
 

@@ -79,8 +79,7 @@ def two_closest(centers: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def object_centers(objects: Objects) -> NDArray[np.float64]:
     """Return ``(objects, 2)`` row and column of each object's centre of mass; NaN for an empty one."""
-    owner = np.repeat(np.arange(objects.count), objects.areas)
-    sums = [np.bincount(owner, weights=at, minlength=objects.count) for at in (objects.rows, objects.cols)]
+    sums = [np.bincount(objects.owners, weights=at, minlength=objects.count) for at in (objects.rows, objects.cols)]
     return np.column_stack(sums) / np.where(objects.areas > 0, objects.areas, np.nan)[:, None]
 
 

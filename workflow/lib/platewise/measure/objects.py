@@ -42,6 +42,11 @@ class Objects:
         """``(objects,)`` number of pixels of each."""
         return np.diff(self.starts)
 
+    @property
+    def owners(self) -> NDArray[np.int64]:
+        """``(pixels,)`` the object that each pixel belongs to, from 0."""
+        return np.repeat(np.arange(self.count), self.areas)
+
 
 @dataclass(frozen=True)
 class Compartment:
@@ -117,8 +122,7 @@ def touches_border(objects: Objects) -> NDArray[np.bool_]:
     """Return for each object whether one of its pixels lies on the border of the image."""
     height, width = objects.labels.shape
     on_border = (objects.rows == 0) | (objects.cols == 0) | (objects.rows == height - 1) | (objects.cols == width - 1)
-    owner = np.repeat(np.arange(objects.count), objects.areas)
-    return np.bincount(owner[on_border], minlength=objects.count) > 0
+    return np.bincount(objects.owners[on_border], minlength=objects.count) > 0
 
 
 def under(objects: Objects, image: NDArray[np.float32], full_scale: float) -> Compartment:

@@ -139,16 +139,12 @@ def _check_adversaries(config: CampaignConfig, source: str, plates: dict[str, Pl
     """Find adversaries whose training plates are all of one batch, or one plate: there is nothing to be hidden."""
     for name, embedding in config.embeddings.items():
         adversary = getattr(embedding, "adversary", None)
-        chosen = [plate for plate in embedding.train_plates or plates if plate in plates] if adversary else []
-        if not chosen:
+        if adversary is None:
             continue
-        held_out = set(embedding.validation_plates)
-        known = {
-            "batch": {plates[plate].row.batch for plate in chosen if plate not in held_out},
-            "plate": set(chosen) - held_out,
-        }
+        chosen = set(embedding.train_plates or plates) & set(plates) - set(embedding.validation_plates)
+        known = {"batch": {plates[plate].row.batch for plate in chosen}, "plate": chosen}
         for origin in adversary.against:
-            if len(known.get(origin, "ab")) < 2:
+            if chosen and origin in known and len(known[origin]) < 2:
                 yield Problem(
                     f"{source}, key embeddings.{name}.adversary.against",
                     f"{origin}, of which the training plates have one",

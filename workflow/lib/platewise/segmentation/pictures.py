@@ -211,11 +211,9 @@ def _read_tiff(path: Path) -> tuple[Planes, bool]:
     order += [axes.index(axis) for axis in ("SYX" if samples else "YX")]
     array = array.transpose(order)
     # Transparency says nothing of the specimen. Beside three colours one sample more is that, whatever it is called.
-    transparent = [kind in _ALPHA or (colour and len(page.extrasamples) == 1) for kind in page.extrasamples]
-    if samples and any(transparent):
-        kept = [place for place in range(array.shape[-3]) if place < array.shape[-3] - len(transparent)]
-        kept += [array.shape[-3] - len(transparent) + place for place, gone in enumerate(transparent) if not gone]
-        array = array[..., kept, :, :]
+    shown = [kind not in _ALPHA and not (colour and len(page.extrasamples) == 1) for kind in page.extrasamples]
+    if samples and not all(shown):
+        array = array[..., [True] * (array.shape[-3] - len(shown)) + shown, :, :]
     return array.reshape(-1, *array.shape[-2:]), colour and array.ndim == 3 and len(array) == 3
 
 
