@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # For what runs outside of jobs; in a job, Snakemake gives the rule's number of threads.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo demo-large jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode clean
+.PHONY: help setup demo demo-large demo-batches jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -38,6 +38,11 @@ demo-large: setup ## The same with 6 plates of 96 wells and 3 doses
 	platewise simulate rendered/demo-large --design demo-large
 	platewise run --cores $(CORES) --configfile config/demo-large/config.yaml
 	@echo "The report is at $(abspath results/demo-large/report/index.html)"
+
+demo-batches: setup ## The demo in 4 batches far apart: an adversary against corrections
+	platewise simulate rendered/batches --design batches
+	platewise run --cores $(CORES) --configfile config/batches/config.yaml
+	@echo "The report is at $(abspath results/batches/report/index.html)"
 
 jump: setup ## Run the real JUMP Cell Painting fields in PLATEWISE_DATA
 	platewise run --cores $(CORES) --configfile config/jump/config.yaml

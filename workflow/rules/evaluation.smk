@@ -56,3 +56,39 @@ rule score_batches:
         algorithm=ALGORITHMS["evaluation"],
     script:
         "../scripts/score_batches.py"
+
+
+rule score_differences:
+    """Hold the preset against every other kind of features and correction, on the same wells."""
+    input:
+        profiles=expand(
+            "<campaign>/profiles/{features}.{correction}.parquet",
+            features=FEATURES,
+            correction=CORRECTIONS,
+        ),
+        consensus=expand(
+            "<campaign>/profiles/{features}.{correction}.consensus.parquet",
+            features=FEATURES,
+            correction=CORRECTIONS,
+        ),
+    output:
+        "<campaign>/evaluation/differences.parquet",
+    log:
+        "<logs>/score_differences.log",
+    benchmark:
+        "<benchmarks>/score_differences.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=asked_memory("score_differences", get_campaign_size),
+        runtime=asked_runtime("score_differences", get_campaign_size),
+    params:
+        # In the order of the inputs.
+        variants=[[name, correction] for name in FEATURES for correction in CORRECTIONS],
+        preset=[CAMPAIGN.config.preset_features, CAMPAIGN.config.correction.preset],
+        evaluation=lookup("evaluation", within=config),
+        network=lookup("network", within=config),
+        algorithm=ALGORITHMS["evaluation"],
+    script:
+        "../scripts/score_differences.py"

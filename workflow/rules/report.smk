@@ -41,6 +41,7 @@ rule report_campaign:
             features=FEATURES,
             correction=CORRECTIONS,
         ),
+        differences="<campaign>/evaluation/differences.parquet",
         nodes=expand(
             "<campaign>/network/{features}.{correction}/nodes.parquet",
             features=FEATURES,

@@ -32,6 +32,7 @@ report_campaign(
         scores=snakemake.input.scores,
         enrichment=snakemake.input.enrichment,
         batches=snakemake.input.batches,
+        differences=snakemake.input.differences,
         edges=network / "edges.parquet",
         nodes=network / "nodes.parquet",
         profiles=panels,

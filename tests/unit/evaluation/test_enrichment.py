@@ -88,7 +88,7 @@ def test_a_bootstrap_of_equal_weights_is_the_score() -> None:
     ranked = rank_pairs(Cosine(rng.normal(size=(20, 5))), 0)
     matches = annotation_matches([f"{index % 5}" for index in range(20)])
     shares = np.array([2.0, 10.0, 33.0])
-    found = enrichment._bootstrap(ranked, matches, shares, 1, Once())[0]
+    found = enrichment.bootstrap_odds_ratios(ranked, matches, shares, 1, Once())[0]
     expected = [enrichment_items(ranked, matches, share).score for share in shares]
     np.testing.assert_allclose(found, expected)
 
@@ -104,7 +104,7 @@ def test_a_bootstrap_with_copies_is_the_score_of_the_copies() -> None:
 
     rng = np.random.default_rng(2)
     values, labels = rng.normal(size=(10, 5)), [f"{index % 3}" for index in range(10)]
-    found = enrichment._bootstrap(
+    found = enrichment.bootstrap_odds_ratios(
         rank_pairs(Cosine(values), 0), annotation_matches(labels), np.array([20.0]), 1, Fixed()
     )
     # The same by making the copies, and leaving pairs of a perturbation with its copy out.

@@ -48,6 +48,7 @@ CAMPAIGN_RULES = [
     "build_network",
     "evaluate_network",
     "score_batches",
+    "score_differences",
     "report_campaign",
 ]
 

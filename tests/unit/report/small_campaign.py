@@ -25,6 +25,7 @@ from platewise.columns import (
     WELL,
 )
 from platewise.config.qc import QcConfig
+from platewise.evaluation.differences import DIFFERENCE_COLUMNS
 from platewise.plan.wells import well_name
 from platewise.qc.task import summarise_qc
 from platewise.report.campaign_page import CampaignTables
@@ -169,6 +170,7 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         "scores.parquet": _scores(),
         "enrichment.parquet": _enrichment(),
         "batches.parquet": _batches(),
+        "differences.parquet": _differences(),
         "edges.parquet": edges,
         "nodes.parquet": nodes,
         "selection.parquet": pd.DataFrame(
@@ -194,6 +196,7 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         scores=[folder / "scores.parquet"],
         enrichment=[folder / "enrichment.parquet"],
         batches=[folder / "batches.parquet"],
+        differences=folder / "differences.parquet",
         edges=folder / "edges.parquet",
         nodes=folder / "nodes.parquet",
         profiles={
@@ -308,6 +311,18 @@ def _enrichment() -> pd.DataFrame:
     return pd.DataFrame(
         rows, columns=["Features", "Correction", "Baseline", "Share", "OddsRatio", "Low", "High", "PValue"]
     )
+
+
+def _differences() -> pd.DataFrame:
+    first, learned, before = ("classical", "sphering"), ("deep", "sphering"), ("classical", "none")
+    none = "no perturbation has wells in two batches"
+    rows = [
+        [*first, *before, "enrichment@1", 8.0, 3.0, 5.0, 1.5, 9.0, "higher", ""],
+        [*first, *before, "silhouette_batch", 0.02, 0.41, -0.39, -0.45, -0.31, "lower", ""],
+        [*first, *learned, "enrichment@1", 8.0, 14.0, -6.0, -13.0, 2.0, "higher", ""],
+        [*first, *learned, "silhouette_batch", np.nan, 0.2, np.nan, np.nan, np.nan, "lower", none],
+    ]
+    return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
 
 
 def _batches() -> pd.DataFrame:

@@ -12,6 +12,8 @@ from small_campaign import BAD_FIELD, HOSTILE, NOTE, PRESET
 from platewise.columns import CELL_COUNT
 from platewise.config.report import ReportConfig
 from platewise.errors import DataError
+from platewise.evaluation.differences import DIFFERENCE_COLUMNS
+from platewise.report.differences import learned_against_classical
 from platewise.tables import read_table, write_table
 
 
@@ -190,6 +192,37 @@ def test_mechanisms_are_told_apart_by_colour_and_shape(campaign_page):
 
     assert {trace["name"] for trace in shown} >= {"negative controls", "no known mechanism", "DNA damage"}
     assert len(marks) == len(shown)
+
+
+def test_differences_say_what_is_better_and_what_is_not_clear(campaign_page):
+    before, learned = campaign_page.rows("Differences with 95 %")
+    assert before["Against"] == "classical, none"
+    assert before["Enrichment, top 1 %"] == "+5.0 better +1.5 to +9.0"
+    assert before["Silhouette by batch"] == "−0.39 better −0.45 to −0.31"
+    assert learned["Enrichment, top 1 %"] == "−6.0 no clear difference −13 to +2.0"
+    assert learned["Silhouette by batch"] == "not computed no perturbation has wells in two batches"
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "low", "high", "words"),
+    [
+        ("deep", "classical", 0.1, 3.0, "deep features do better than classical ones: odds ratio 5.00 against 3.00"),
+        ("classical", "deep", 0.1, 3.0, "deep features do worse than classical ones: odds ratio 3.00 against 5.00"),
+        ("classical", "deep", -3.0, -0.1, "the difference between 0.100 and 3.00"),
+        ("deep", "classical", -1.0, 3.0, "deep features are not shown to do better or worse than classical ones"),
+    ],
+)
+def test_learned_features_are_held_against_classical_ones_whichever_comes_first(first, other, low, high, words):
+    row = [first, "none", other, "none", "enrichment@1", 5.0, 3.0, 2.0, low, high, "higher", ""]
+    also = [first, "none", first, "sphering", "enrichment@1", 5.0, 3.0, 2.0, low, high, "higher", ""]
+    (sentence,) = learned_against_classical(pd.DataFrame([row, also], columns=DIFFERENCE_COLUMNS), "none")
+    assert words in sentence
+
+
+def test_what_cannot_be_compared_is_said():
+    row = ["deep", "none", "classical", "none", "enrichment@1", *[np.nan] * 5, "higher", "no annotations"]
+    (sentence,) = learned_against_classical(pd.DataFrame([row], columns=DIFFERENCE_COLUMNS), "none")
+    assert sentence == "Whether deep features do better than classical ones cannot be said: no annotations."
 
 
 def test_batch_metrics_before_and_after(campaign_page):

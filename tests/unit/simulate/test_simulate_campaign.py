@@ -153,7 +153,7 @@ def test_a_folder_with_other_files_is_refused_untouched(tmp_path):
 
 
 def test_an_unknown_preset_is_named_with_those_there_are(tmp_path):
-    with pytest.raises(ConfigError, match="found 'huge'; expected one of demo, demo-large, small, tiny"):
+    with pytest.raises(ConfigError, match="found 'huge'; expected one of batches, demo, demo-large, small, tiny"):
         render_campaign("huge", tmp_path / "x")
     assert not (tmp_path / "x").exists()
 

@@ -139,3 +139,13 @@ def test_a_field_without_cells_has_empty_labels_and_an_empty_table(optics):
     empty = render_field(_request(expected=0.0), optics)
     assert len(empty.truth) == 0
     assert empty.nuclei.max() == empty.cells.max() == 0
+
+
+def test_a_batch_effect_stretches_what_a_batch_shares_and_leaves_what_is_the_plates_own():
+    none, once, twice = (plate_optics(3, "batch1", "PW01001", 64, effect) for effect in (0.0, 1.0, 2.0))
+    for name in ("gain", "background", "blur"):
+        logs = [np.log(getattr(optics, name)) for optics in (none, once, twice)]
+        np.testing.assert_allclose(logs[2] - logs[0], 2 * (logs[1] - logs[0]), rtol=1e-9)
+        assert np.ptp(logs[1] - logs[0]) > 0 or name == "blur"
+    np.testing.assert_array_equal(once.slope, twice.slope)
+    assert once.edge_loss == twice.edge_loss

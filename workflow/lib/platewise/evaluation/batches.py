@@ -130,6 +130,44 @@ def score_batches(
     return table.assign(Features=features, Correction=correction)[BATCH_COLUMNS]
 
 
+def batch_silhouettes(campaign: Campaign) -> Items:
+    """Return the silhouette by batch of every comparable well, within its group.
+
+    Raises
+    ------
+    CannotScoreError
+        If nothing is comparable between batches.
+    """
+    metadata, values = campaign.wells.metadata, campaign.wells.values
+    batches = metadata[BATCH].to_numpy(dtype=str)
+    groups = _require_groups(metadata)
+    widths = np.concatenate([silhouettes(values[rows], batches[rows], "euclidean") for rows in groups])
+    return Items(widths, np.arange(len(widths)))
+
+
+def batch_probe(campaign: Campaign, seed: int) -> Probe:
+    """Tell the batch of every comparable well from its difference to the mean of its group.
+
+    Raises
+    ------
+    CannotScoreError
+        If nothing is comparable between batches, or too little to learn from.
+    """
+    metadata, values = campaign.wells.metadata, campaign.wells.values
+    groups = _require_groups(metadata)
+    at = np.concatenate(groups)
+    # What a group has in common is its treatment; only what differs inside it may give the batch away.
+    centred = np.concatenate([values[rows] - values[rows].mean(axis=0) for rows in groups])
+    return probe(centred, metadata[BATCH].to_numpy(dtype=str)[at], metadata[PLATE].to_numpy(dtype=str)[at], seed)
+
+
+def _require_groups(metadata: pd.DataFrame) -> list[np.ndarray]:
+    groups = comparable_groups(metadata)
+    if not groups:
+        raise CannotScoreError(NOTHING_COMPARABLE)
+    return groups
+
+
 def _mixing_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
     metadata, values = campaign.wells.metadata, campaign.wells.values
     batches = metadata[BATCH].to_numpy(dtype=str)
@@ -140,9 +178,6 @@ def _mixing_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
 
     testable = [rows for rows in groups if len(rows) >= KBET_WELLS]
     too_few = f"no comparable group has {KBET_WELLS} wells" if groups else NOTHING_COMPARABLE
-
-    def silhouette(rows: np.ndarray) -> np.ndarray:
-        return silhouettes(values[rows], batches[rows], "euclidean")
 
     def acceptance(rows: np.ndarray) -> np.ndarray:
         return kbet_acceptance(values[rows], batches[rows])
@@ -157,7 +192,7 @@ def _mixing_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
     of_batches = f"of {np.average([len(set(batches[at])) for at in large], weights=sizes):.3g} batches" if large else ""
     expected = f"about {np.average(chance, weights=sizes):.3f} by chance" if large else ""
     return [
-        _group_row("silhouette_batch", groups, silhouette, "lower", NOTHING_COMPARABLE, config),
+        _items_row("silhouette_batch", lambda: batch_silhouettes(campaign), config, better="lower"),
         _group_row("kbet_acceptance", testable, acceptance, "higher", too_few, config),
         _group_row("ilisi", large, diversity, "higher", small, config, of_batches),
         # One number a group: an interval over its wells would be empty.
@@ -183,23 +218,12 @@ def _group_row(
 
 
 def _probe_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
-    metadata = campaign.wells.metadata
-    plates = metadata[PLATE].to_numpy(dtype=str)
-    batches = metadata[BATCH].to_numpy(dtype=str)
-    groups = comparable_groups(metadata)
-    rows = []
-    if groups:
-        at = np.concatenate(groups)
-        # What a group has in common is its treatment; only what differs inside it may give the batch away.
-        values = np.concatenate([_centred(campaign.wells.values[rows]) for rows in groups])
-        rows.append(_probe_row("probe_batch", lambda: probe(values, batches[at], plates[at], config.seed)))
-    else:
-        rows.append(_row("probe_batch", NAN, (NAN, NAN), "lower", NOTHING_COMPARABLE))
+    plates = campaign.wells.metadata[PLATE].to_numpy(dtype=str)
     control = campaign.controls
-    rows.append(
-        _probe_row("probe_plate", lambda: probe(campaign.wells.values[control], plates[control], None, config.seed))
-    )
-    return rows
+    return [
+        _probe_row("probe_batch", lambda: batch_probe(campaign, config.seed)),
+        _probe_row("probe_plate", lambda: probe(campaign.wells.values[control], plates[control], None, config.seed)),
+    ]
 
 
 def _probe_row(metric: str, compute: Callable[[], Probe]) -> Row:
@@ -207,7 +231,8 @@ def _probe_row(metric: str, compute: Callable[[], Probe]) -> Row:
         found = compute()
     except CannotScoreError as reason:
         what = metric.removeprefix("probe_")
-        return _row(metric, NAN, (NAN, NAN), "lower", f"cannot tell one {what} from another: {reason}")
+        words = str(reason) if str(reason) == NOTHING_COMPARABLE else f"cannot tell one {what} from another: {reason}"
+        return _row(metric, NAN, (NAN, NAN), "lower", words)
     note = f"{found.chance:.3f} by chance; whole {found.held_out} held out"
     note = note.replace("whole wells", "wells")
     return _row(metric, found.accuracy, (found.low, found.high), "lower", note)
@@ -242,13 +267,15 @@ def _biology_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
     ]
 
 
-def _items_row(metric: str, compute: Callable[[], Items], config: EvaluationConfig, note: str = "") -> Row:
+def _items_row(
+    metric: str, compute: Callable[[], Items], config: EvaluationConfig, note: str = "", better: str = "higher"
+) -> Row:
     try:
         items = compute()
     except CannotScoreError as reason:
-        return _row(metric, NAN, (NAN, NAN), "higher", str(reason))
+        return _row(metric, NAN, (NAN, NAN), better, str(reason))
     interval = bootstrap_interval(items, config.bootstraps, np.random.default_rng(config.seed))
-    return _row(metric, items.score, interval, "higher", note)
+    return _row(metric, items.score, interval, better, note)
 
 
 def _perturbation_silhouettes(campaign: Campaign) -> Items:
@@ -259,10 +286,6 @@ def _perturbation_silhouettes(campaign: Campaign) -> Items:
     if len(set(codes[kept])) < 2:
         raise CannotScoreError("fewer than two perturbations have two wells")
     return Items(silhouettes(treated.values[kept], names[kept], "cosine"), codes[kept])
-
-
-def _centred(values: np.ndarray) -> np.ndarray:
-    return values - values.mean(axis=0)
 
 
 def _row(metric: str, value: float, interval: tuple[float, float], better: str, note: str) -> Row:

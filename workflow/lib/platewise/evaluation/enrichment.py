@@ -102,7 +102,7 @@ def enrichment_curve(
     reached = np.zeros(len(cuts), dtype=np.int64)
     for _ in range(permutations):
         reached += _odds_ratios(ranked, matches, cuts, rng.permutation(len(matches))) >= observed - 1e-12
-    resampled = _bootstrap(ranked, matches, np.asarray(shares), bootstraps, rng)
+    resampled = bootstrap_odds_ratios(ranked, matches, shares, bootstraps, rng)
     low, high = np.nanquantile(resampled, [0.025, 0.975], axis=0)
     return pd.DataFrame(
         {
@@ -143,10 +143,15 @@ def _odds_ratios(
     return np.array([odds_ratio(hit, cut, everything, total) for hit, cut in zip(top, cuts, strict=True)])
 
 
-def _bootstrap(
-    ranked: RankedPairs, matches: np.ndarray, shares: np.ndarray, resamples: int, rng: np.random.Generator
+def bootstrap_odds_ratios(
+    ranked: RankedPairs, matches: np.ndarray, shares: Sequence[float], resamples: int, rng: np.random.Generator
 ) -> np.ndarray:
-    size = len(matches)
+    """Return the odds ratio of every resample of perturbations at every share (percent), ``(resamples, shares)``.
+
+    NaN where a resample has no two perturbations that share an annotation, or only such. Generators in the same state
+    draw the same perturbations.
+    """
+    shares, size = np.asarray(shares), len(matches)
     hit = matches[ranked.first, ranked.second]
     weights = matches.astype(np.float64)
     # The top of a resample lies in about the same share of the pairs; more are looked at only where it does not.

@@ -12,13 +12,21 @@ def bootstrap_interval(items: Items, resamples: int, rng: np.random.Generator) -
 
     NaN with fewer than two perturbations.
     """
+    low, high = np.quantile(bootstrap_means(items, resamples, rng), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def bootstrap_means(items: Items, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the mean of every resample, ``(resamples,)``: perturbations resampled with all their items.
+
+    Generators in the same state draw the same perturbations for every metric with values of the same items, so that
+    such means may be subtracted. NaN with fewer than two perturbations.
+    """
     sums, counts = _by_cluster(items.values, items.clusters)
     if len(sums) < 2:
-        return float("nan"), float("nan")
+        return np.full(resamples, np.nan)
     weights = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=resamples)
-    means = (weights @ sums) / (weights @ counts)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
+    return (weights @ sums) / (weights @ counts)
 
 
 def paired_p(score: Items, baseline: Items, permutations: int, rng: np.random.Generator) -> float:

@@ -13,13 +13,27 @@ _FOLDS = 5
 
 @dataclass(frozen=True)
 class Probe:
-    """Balanced accuracy of held-out wells, its 95 % interval, and the accuracy of guessing."""
+    """How well held-out wells are told.
+
+    Attributes
+    ----------
+    accuracy, low, high
+        Balanced accuracy and its 95 % interval.
+    chance
+        The accuracy of guessing.
+    held_out
+        What was held out together: ``plates`` or ``wells``.
+    codes, correct
+        Label of each well that was told, from 0, and whether it was told right, ``(told wells,)``.
+    """
 
     accuracy: float
     low: float
     high: float
     chance: float
     held_out: str
+    codes: np.ndarray
+    correct: np.ndarray
 
 
 def probe(values: np.ndarray, labels: np.ndarray, groups: np.ndarray | None, seed: int, resamples: int = 500) -> Probe:
@@ -61,7 +75,7 @@ def probe(values: np.ndarray, labels: np.ndarray, groups: np.ndarray | None, see
     rng = np.random.default_rng(seed)
     draws = (rng.binomial(counts, hits / counts, size=(resamples, len(counts))) / counts).mean(axis=1)
     low, high = np.quantile(draws, [0.025, 0.975])
-    return Probe(float((hits / counts).mean()), float(low), float(high), 1 / len(names), held_out)
+    return Probe(float((hits / counts).mean()), float(low), float(high), 1 / len(names), held_out, codes, correct)
 
 
 def _folds(

@@ -152,6 +152,10 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
         _LIBRARIES_MB + 8 * size.profiles_mb + (5 + size.shuffles / 8) * size.treatment_pairs_mb
     ),
     "score_batches": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb + 2.5 * size.well_pairs_mb,
+    # One kind of features and one correction at a time.
+    "score_differences": lambda size: (
+        _LIBRARIES_MB + 8 * size.profiles_mb + 2.5 * size.well_pairs_mb + 5 * size.treatment_pairs_mb
+    ),
     "report_campaign": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
 }
 
@@ -188,5 +192,6 @@ _SECONDS: dict[str, Callable[[Size], float]] = {
     # 147 s with 2,209 treatments; with 4,785 it was stopped after 1,459 s.
     "evaluate_network": lambda size: 120 + 20 * size.treatment_pairs_mb,
     "score_batches": lambda size: 120 + 0.2 * size.well_pairs_mb,
+    "score_differences": lambda size: 120 + 10 * size.treatment_pairs_mb + 0.2 * size.well_pairs_mb,
     "report_campaign": lambda size: 120 + 0.5 * size.profiles_mb,
 }

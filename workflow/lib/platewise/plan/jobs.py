@@ -7,6 +7,7 @@ holds this list against Snakemake's plan: rules, wildcards, inputs, outputs, log
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from platewise.config.campaign import CLASSICAL
@@ -67,8 +68,8 @@ def campaign_stages(campaign: Campaign) -> list[str]:
         stages += [f"train:{model}" for model in campaign.config.embeddings]
     elif campaign.from_table:
         stages += ["import"]
-    profiled = ["normalise", "select", "correct", "consensus", "network", "evaluate", "batches", "report"]
-    return [*stages, *profiled] if campaign.has_profiles else stages
+    profiled = ["normalise", "select", "correct", "consensus", "network", "evaluate", "batches"]
+    return [*stages, *profiled, "differences", "report"] if campaign.has_profiles else stages
 
 
 def _image_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
@@ -210,6 +211,12 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
             made = list(_corrected_jobs(root, features, correction, selected, wells))
             report += [table for job in made if job.rule != "build_consensus" for table in job.tables]
             yield from made
+    variants = itertools.product(campaign.config.features, campaign.config.correction.methods)
+    names = [f"{profiles}/{features}.{correction}" for features, correction in variants]
+    levels = [f"{name}{level}.parquet" for level in ("", ".consensus") for name in names]
+    differences = f"{root}/campaign/evaluation/differences.parquet"
+    yield make_job(root, "score_differences", "differences", "score_differences", [], levels, [differences])
+    report.append(differences)
     if campaign.from_images:
         folder = f"{root}/campaign/embedding"
         report += [f"{folder}/{model}/curves.parquet" for model in campaign.config.embeddings]

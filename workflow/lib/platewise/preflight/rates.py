@@ -83,6 +83,7 @@ MEASURES = {
         Measure("correct_batches", "wells", "wells", "job", rf"campaign/profiles/{_FEATURES}\..+"),
         Measure("build_network", "wells", "wells", "job", rf"campaign/network/{_FEATURES}\..+"),
         Measure("score_batches", "wells", "wells", "job", rf"campaign/evaluation/{_FEATURES}\.[^.]+\.batches\..+"),
+        Measure("score_differences", "wells", "job", "job", r"campaign/evaluation/differences\.parquet"),
         Measure("evaluate_network", "wells", "wells", "job", rf"campaign/evaluation/{_FEATURES}\..+"),
         Measure("summarise_qc", "wells", "fields", "job", rf"{_PLATE}/qc/.+"),
         Measure("report_plate", "wells", "wells", "job", r"report/plates/(?P<plate>[^/]+)\.html"),

@@ -20,6 +20,7 @@ from platewise.report.campaign import (
     plate_cards,
     profile_matrix,
 )
+from platewise.report.differences import difference_metrics, difference_rows, learned_against_classical
 from platewise.report.figures import (
     Figure,
     curves_figure,
@@ -48,6 +49,8 @@ class CampaignTables:
     ----------
     scores, enrichment, batches
         Tables of every features x correction.
+    differences
+        The table of differences between kinds of features and corrections.
     edges, nodes
         The preset's network.
     profiles
@@ -66,6 +69,7 @@ class CampaignTables:
     scores: Sequence[str | Path]
     enrichment: Sequence[str | Path]
     batches: Sequence[str | Path]
+    differences: str | Path
     edges: str | Path
     nodes: str | Path
     profiles: Mapping[str, Sequence[str | Path]]
@@ -80,7 +84,16 @@ class CampaignTables:
         mappings = (self.qc_fields, self.qc_wells, self.selection, self.curves)
         several = [path for mapping in mappings for path in mapping.values()]
         several += [path for paths in self.profiles.values() for path in paths]
-        return [*several, *self.dropped, self.edges, self.nodes, *self.scores, *self.enrichment, *self.batches]
+        return [
+            *several,
+            *self.dropped,
+            self.edges,
+            self.nodes,
+            *self.scores,
+            *self.enrichment,
+            *self.batches,
+            self.differences,
+        ]
 
 
 def report_campaign(
@@ -153,6 +166,9 @@ def report_campaign(
         baselines=[baseline_words(name) for name in baseline_names(data.scores)],
         enrichment_rows=_enrichment_rows(data.enrichment, preset),
         enrichment_drawn=_drawn(data.enrichment),
+        learned_against_classical=learned_against_classical(data.differences, preset[1]),
+        difference_metrics=difference_metrics(data.differences),
+        difference_rows=difference_rows(data.differences),
         network=network,
         panels=list(data.profiles),
         points_cut=settings.max_points if max(map(len, data.profiles.values())) > settings.max_points else 0,
@@ -178,6 +194,7 @@ class _Data:
     scores: pd.DataFrame
     enrichment: pd.DataFrame
     batches: pd.DataFrame
+    differences: pd.DataFrame
     edges: pd.DataFrame
     nodes: pd.DataFrame
     profiles: dict[str, pd.DataFrame]
@@ -200,6 +217,7 @@ def _read(tables: CampaignTables) -> _Data:
         scores,
         enrichment,
         batches,
+        _words_filled(read_table(tables.differences)),
         read_table(tables.edges),
         _words_filled(read_table(tables.nodes)),
         {title: _words_filled(read_tables(paths)) for title, paths in tables.profiles.items()},

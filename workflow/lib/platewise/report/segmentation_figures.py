@@ -99,15 +99,13 @@ def figure_cost(
         Engine to the number of images annotated to make it: 0 is drawn as an open mark, None (not known) as an open
         one with a dot.
     parameters
-        Engine to the number of parameters set for it, said beside its name.
+        Engine to the number of parameters set for it, said beside its name in the legend.
     measure
         Score to draw.
     """
     most = max([1, *(count or 0 for count in annotated.values())])
     figure = go.Figure()
     speeds = {name: _rows(summary, name, SPEED).set_index("Class").Value[ALL] for name in annotated}
-    # Neighbours on the axis of seconds have their names above and below.
-    sides = {name: 1 - 2 * (place % 2) for place, name in enumerate(sorted(speeds, key=lambda name: speeds[name]))}
     for name, mark in engine_marks(list(annotated)).items():
         row = _rows(summary, name, measure).set_index("Class").loc[[ALL]].reset_index()
         count = annotated[name]
@@ -129,22 +127,10 @@ def figure_cost(
             },
             hovertext=[words],
             hovertemplate="%{hovertext}<extra>%{fullData.name}</extra>",
-            name=label(name),
-            showlegend=False,
-        )
-        figure.add_annotation(
-            x=_log10(speeds[name]),
-            y=plain_list(row["Value"])[0],
-            text=label(name) + (f" ({parameters[name]:,} parameters)" if parameters[name] else ""),
-            showarrow=False,
-            xshift=4 + round(float(size) / 2),
-            yshift=sides[name] * (6 + round(float(size) / 2)),
-            xanchor="left",
-            bgcolor="rgba(255,255,255,0.6)",
-            borderpad=0,
+            name=label(name) + (f" ({parameters[name]:,} parameters)" if parameters[name] else ""),
         )
     known = [speed for speed in speeds.values() if np.isfinite(speed) and speed > 0] or [1.0]
-    ends = [_log10(min(known)) - 0.3, _log10(max(known)) + 0.5]
+    ends = [_log10(min(known)) - 0.3, _log10(max(known)) + 0.3]
     ticks = [digit * 10.0**power for power in range(-4, 5) for digit in (1, 2, 5)]
     figure.update_xaxes(
         title="CPU seconds per megapixel (log scale)",
@@ -154,7 +140,10 @@ def figure_cost(
         ticktext=[f"{tick:g}" for tick in ticks],
     )
     figure.update_yaxes(title=label(measure_words(measure)))
-    return finish(figure, 440)
+    finished = finish(figure, 440)
+    # A mark's size says something in the figure only.
+    finished["layout"]["legend"]["itemsizing"] = "constant"
+    return finished
 
 
 def figure_thresholds(summary: pd.DataFrame, engines: Sequence[str]) -> Figure:
@@ -273,7 +262,9 @@ def figure_training(curves: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figure:
                 figure.add_scatter(
                     x=plain_list(table["step"]),
                     y=plain_list(table[column]),
-                    mode="lines",
+                    # A short training has one point, which makes no line.
+                    mode="lines+markers",
+                    marker={"size": 4},
                     line={
                         "color": QUALITATIVE[folds.index(fold) % len(QUALITATIVE)],
                         "dash": dash,
@@ -300,7 +291,7 @@ def measure_words(measure: str) -> str:
 
 
 def _log10(value: float) -> float:
-    """Where plotly puts a value on a logarithmic axis, in annotations and ranges; far left what cannot be shown."""
+    """Where plotly puts a value on a logarithmic axis, in ranges; far left what cannot be shown."""
     return round(float(np.log10(max(value, 1e-6))), 6)
 
 

@@ -53,6 +53,7 @@ class _Task:
     request: FieldRequest
     batch: str
     field_size: int
+    batch_effect: float
     paths: FieldPaths
 
 
@@ -200,7 +201,8 @@ def _tasks(design: Design, seed: int, folder: Path, layout: dict[str, tuple[Well
                     at_edge=well.at_edge,
                     expected=design.cells_per_field,
                 )
-                yield _Task(request, batch, design.field_size, field_paths(folder, plate, well, site))
+                paths = field_paths(folder, plate, well, site)
+                yield _Task(request, batch, design.field_size, design.batch_effect, paths)
 
 
 def _render(tasks: list[_Task], total: int, workers: int, progress: Callable[[int, int], None] | None) -> None:
@@ -222,12 +224,12 @@ def _count(finished: Any, done: int, total: int, progress: Callable[[int, int], 
 
 
 @lru_cache(maxsize=2)
-def _optics(seed: int, batch: str, plate: str, field_size: int) -> Optics:
-    return plate_optics(seed, batch, plate, field_size)
+def _optics(seed: int, batch: str, plate: str, field_size: int, batch_effect: float) -> Optics:
+    return plate_optics(seed, batch, plate, field_size, batch_effect)
 
 
 def _render_task(task: _Task) -> None:
-    optics = _optics(task.request.seed, task.batch, task.request.plate, task.field_size)
+    optics = _optics(task.request.seed, task.batch, task.request.plate, task.field_size, task.batch_effect)
     write_field(render_field(task.request, optics), task.paths, task.batch)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from platewise.errors import ConfigError, Problem
 from platewise.plan.wells import FORMATS
@@ -31,6 +31,9 @@ class Design:
         Wells of a treatment in a batch, on different plates as far as there are enough.
     cells_per_field
         Expected number of nuclei in a field of untreated cells.
+    batch_effect
+        Factor on how far stain, background, sharpness, bleed-through and illumination of the batches lie apart; the
+        demo's is 1.
     library_seed
         Of the compounds, which stay the same whatever the seed of the campaign.
     """
@@ -48,6 +51,7 @@ class Design:
     replicates: int
     controls_per_plate: int
     cells_per_field: float
+    batch_effect: float = 1.0
     library_seed: int = 7
 
     def __post_init__(self) -> None:
@@ -122,24 +126,27 @@ _PANEL = (
     "Proteasome inhibitor",
 )
 
+_DEMO = Design(
+    name="demo",
+    batches=2,
+    plates_per_batch=2,
+    plate_format=24,
+    wells=24,
+    fields_per_well=1,
+    field_size=540,
+    moas=tuple(zip(_PANEL[:7], (3, 3, 3, 3, 3, 3, 2), strict=True)),
+    inactive=2,
+    doses_um=(10.0,),
+    replicates=2,
+    controls_per_plate=4,
+    cells_per_field=31,
+)
+
 PRESETS: dict[str, Design] = {
     design.name: design
     for design in (
-        Design(
-            name="demo",
-            batches=2,
-            plates_per_batch=2,
-            plate_format=24,
-            wells=24,
-            fields_per_well=1,
-            field_size=540,
-            moas=tuple(zip(_PANEL[:7], (3, 3, 3, 3, 3, 3, 2), strict=True)),
-            inactive=2,
-            doses_um=(10.0,),
-            replicates=2,
-            controls_per_plate=4,
-            cells_per_field=31,
-        ),
+        _DEMO,
+        replace(_DEMO, name="batches", batches=4, batch_effect=2.0),
         Design(
             name="demo-large",
             batches=2,

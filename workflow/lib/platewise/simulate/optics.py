@@ -57,22 +57,25 @@ def key(*parts: str | int) -> list[int]:
     return [part if isinstance(part, int) else zlib.crc32(part.encode()) for part in parts]
 
 
-def plate_optics(seed: int, batch: str, plate: str, field_size: int) -> Optics:
-    """Draw the optics of a plate: a large shift shared by its batch, and a small one of its own."""
+def plate_optics(seed: int, batch: str, plate: str, field_size: int, batch_effect: float = 1.0) -> Optics:
+    """Draw the optics of a plate: a large shift shared by its batch, and a small one of its own.
+
+    ``batch_effect`` multiplies the deviations of the shared shift.
+    """
     run = np.random.default_rng(key(seed, "batch", batch))
     own = np.random.default_rng(key(seed, "plate", plate))
-    channels = len(CHANNELS)
-    gain = np.exp(run.normal(0, 0.2, channels) + own.normal(0, 0.06, channels))
-    background = _BACKGROUND * np.exp(run.normal(0, 0.15, channels) + own.normal(0, 0.05, channels))
-    blur = _BLUR * np.exp(run.normal(0.05, 0.18) + own.normal(0, 0.05, channels))
-    bleed = np.clip(np.array([0.06, 0.08]) * np.exp(run.normal(0, 0.6, 2)), 0, 0.3)
-    flat = np.stack([_flat_field(field_size, corner, run, own) for corner in _CORNER])
+    channels, far = len(CHANNELS), batch_effect
+    gain = np.exp(run.normal(0, 0.2 * far, channels) + own.normal(0, 0.06, channels))
+    background = _BACKGROUND * np.exp(run.normal(0, 0.15 * far, channels) + own.normal(0, 0.05, channels))
+    blur = _BLUR * np.exp(run.normal(0.05, 0.18 * far) + own.normal(0, 0.05, channels))
+    bleed = np.clip(np.array([0.06, 0.08]) * np.exp(run.normal(0, 0.6 * far, 2)), 0, 0.3)
+    flat = np.stack([_flat_field(field_size, corner, far, run, own) for corner in _CORNER])
     return Optics(gain, background, blur, bleed, flat, own.normal(0, 0.05, 2), float(own.uniform(0.1, 0.3)))
 
 
-def _flat_field(size: int, corner: float, run: np.random.Generator, own: np.random.Generator) -> np.ndarray:
+def _flat_field(size: int, corner: float, far: float, run: np.random.Generator, own: np.random.Generator) -> np.ndarray:
     """Return vignetting that falls off from a centre near the middle, with a weak ripple."""
-    centre = 0.5 + run.normal(0, 0.04, 2) + own.normal(0, 0.01, 2)
+    centre = 0.5 + run.normal(0, 0.04 * far, 2) + own.normal(0, 0.01, 2)
     y, x = np.meshgrid(np.linspace(0, 1, size), np.linspace(0, 1, size), indexing="ij")
     squared = ((y - centre[0]) ** 2 + (x - centre[1]) ** 2) / 0.5
     flat = corner + (1 - corner) * np.exp(-1.15 * squared) * (1 - 0.25 * squared**2)

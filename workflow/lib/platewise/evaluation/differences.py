@@ -1,0 +1,206 @@
+"""Kinds of features and corrections held against one another on the same wells, with paired intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+
+import numpy as np
+import pandas as pd
+
+from platewise.algorithms import ALGORITHMS
+from platewise.columns import DOSE, MOA, PERTURBATION, PLATE, WELL
+from platewise.config.campaign import CLASSICAL
+from platewise.config.evaluation import EvaluationConfig
+from platewise.config.network import NetworkConfig
+from platewise.evaluation.annotations import annotation_matches
+from platewise.evaluation.batches import batch_probe, batch_silhouettes
+from platewise.evaluation.enrichment import bootstrap_odds_ratios, enrichment_items, rank_pairs
+from platewise.evaluation.inference import bootstrap_means
+from platewise.evaluation.items import CannotScoreError, Items
+from platewise.evaluation.levels import Campaign, read_levels
+from platewise.evaluation.precision import annotation_precision, mean_precision, replicate_precision
+from platewise.evaluation.similarity import Cosine
+from platewise.tables import read_table, write_table
+
+DIFFERENCE_COLUMNS = [
+    "Features",
+    "Correction",
+    "OtherFeatures",
+    "OtherCorrection",
+    "Metric",
+    "Value",
+    "OtherValue",
+    "Difference",
+    "Low",
+    "High",
+    "Better",
+    "Note",
+]
+NAN = float("nan")
+
+# A kind of features and a correction.
+Variant = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A score and its value in every resample, ``(resamples,)``; why there is none in ``note``."""
+
+    value: float
+    draws: np.ndarray
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What is compared: how it is drawn, and which direction (``higher`` or ``lower``) is better."""
+
+    draw: Callable[[Campaign, EvaluationConfig, np.random.Generator], Drawn]
+    better: str
+
+
+def run_score_differences(
+    profiles: Mapping[Variant, str],
+    consensus: Mapping[Variant, str],
+    out: str,
+    preset: Variant,
+    config: EvaluationConfig,
+    network: NetworkConfig,
+) -> None:
+    """Write ``C/evaluation/differences.parquet``.
+
+    Parameters
+    ----------
+    profiles, consensus
+        Tables of level 4c and 5 of every variant.
+    out
+        Where to write.
+    preset
+        The variant that is judged.
+    config, network
+        Sections of the config.
+    """
+    wells = _shared_keys(profiles.values(), [PLATE, WELL])
+    treatments = _shared_keys(consensus.values(), [PERTURBATION, DOSE])
+    scores = {}
+    # One variant in memory at a time.
+    for variant in profiles:
+        own = _rows_of(read_table(profiles[variant]), wells), _rows_of(read_table(consensus[variant]), treatments)
+        scores[variant] = draw_scores(read_levels(*own, network), config)
+    facts = {"stage": "evaluation", "algorithm": ALGORITHMS["evaluation"], "parameters": config.model_dump()}
+    write_table(score_differences(scores, preset), out, facts)
+
+
+def compared_variants(variants: Sequence[Variant], preset: Variant) -> list[tuple[Variant, Variant]]:
+    """Return which variants are held against which.
+
+    The preset against every other one; and every kind of learned features against the classical ones, both at the
+    preset's correction.
+    """
+    pairs = [(preset, other) for other in variants if other != preset]
+    classical = (CLASSICAL, preset[1])
+    learned = [variant for variant in variants if variant[1] == preset[1] and variant not in (preset, classical)]
+    return pairs + [(variant, classical) for variant in learned if classical in variants and preset != classical]
+
+
+def score_differences(scores: Mapping[Variant, Mapping[str, Drawn]], preset: Variant) -> pd.DataFrame:
+    """Return the table of differences: first minus other, with the 95 % interval of paired resamples.
+
+    Parameters
+    ----------
+    scores
+        From ``draw_scores``, of variants on the same wells.
+    preset
+        The variant that is judged.
+    """
+    rows = []
+    for first, other in compared_variants(list(scores), preset):
+        for metric in scores[first]:
+            one, two = scores[first][metric], scores[other][metric]
+            draws = one.draws - two.draws
+            draws = draws[np.isfinite(draws)]
+            low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) else (NAN, NAN)
+            difference, note = one.value - two.value, one.note or two.note
+            better = METRICS[metric.partition("@")[0]].better
+            rows.append((*first, *other, metric, one.value, two.value, difference, low, high, better, note))
+    return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS).astype(
+        dict.fromkeys(("Value", "OtherValue", "Difference", "Low", "High"), float)
+    )
+
+
+def draw_scores(campaign: Campaign, config: EvaluationConfig) -> dict[str, Drawn]:
+    """Return every metric of ``METRICS`` with its resamples, under the names that the table of scores has.
+
+    The same seed draws the same perturbations and wells for every campaign with the same ones, whatever their profiles.
+    """
+    found = {}
+    for name, metric in METRICS.items():
+        full = f"{name}@{config.headline_share:g}" if name == "enrichment" else name
+        try:
+            found[full] = metric.draw(campaign, config, np.random.default_rng(config.seed))
+        except CannotScoreError as reason:
+            found[full] = Drawn(NAN, np.full(config.bootstraps, NAN), str(reason))
+    return found
+
+
+def _draw_items(
+    compute: Callable[[Campaign], Items], campaign: Campaign, config: EvaluationConfig, rng: np.random.Generator
+) -> Drawn:
+    items = compute(campaign)
+    return Drawn(items.score, bootstrap_means(items, config.bootstraps, rng))
+
+
+def _replicates(campaign: Campaign) -> Items:
+    level = campaign.wells
+    plates = level.metadata[PLATE].to_numpy(dtype=str)
+    return mean_precision(replicate_precision(Cosine(level.values), level.clusters(), plates, campaign.controls))
+
+
+def _annotations(campaign: Campaign) -> Items:
+    level = campaign.perturbations.annotated()
+    return mean_precision(annotation_precision(Cosine(level.values), annotation_matches(level.metadata[MOA])))
+
+
+def _draw_enrichment(campaign: Campaign, config: EvaluationConfig, rng: np.random.Generator) -> Drawn:
+    level = campaign.perturbations.annotated()
+    matches, share = annotation_matches(level.metadata[MOA]), config.headline_share
+    ranked = rank_pairs(Cosine(level.values), config.seed)
+    value = enrichment_items(ranked, matches, share).score
+    return Drawn(value, bootstrap_odds_ratios(ranked, matches, [share], config.bootstraps, rng)[:, 0])
+
+
+def _draw_probe(campaign: Campaign, config: EvaluationConfig, rng: np.random.Generator) -> Drawn:
+    found = batch_probe(campaign, config.seed)
+    shares = []
+    # Wells are resampled within their batch, as the score is the mean over batches.
+    for code in range(found.codes.max() + 1):
+        own = found.correct[found.codes == code]
+        shares.append(own[rng.integers(0, len(own), (config.bootstraps, len(own)))].mean(axis=1))
+    return Drawn(found.accuracy, np.mean(shares, axis=0))
+
+
+METRICS = {
+    "enrichment": Metric(_draw_enrichment, "higher"),
+    "map_moa": Metric(partial(_draw_items, _annotations), "higher"),
+    "map_replicate": Metric(partial(_draw_items, _replicates), "higher"),
+    "silhouette_batch": Metric(partial(_draw_items, batch_silhouettes), "lower"),
+    "probe_batch": Metric(_draw_probe, "lower"),
+}
+
+
+def _shared_keys(paths: Sequence[str], columns: list[str]) -> pd.MultiIndex:
+    """Return the rows that every table has, sorted."""
+    keys = [_keys(read_table(path, columns)) for path in paths]
+    return reduce(lambda first, second: first.intersection(second), keys).sort_values()
+
+
+def _rows_of(table: pd.DataFrame, keys: pd.MultiIndex) -> pd.DataFrame:
+    """Return the rows with these keys, in their order."""
+    return table.iloc[_keys(table[keys.names]).get_indexer(keys)].reset_index(drop=True)
+
+
+def _keys(table: pd.DataFrame) -> pd.MultiIndex:
+    # NaN is a dose like any other; -1 cannot be one.
+    return pd.MultiIndex.from_frame(table.fillna({DOSE: -1.0}) if DOSE in table else table)

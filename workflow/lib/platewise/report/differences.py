@@ -1,0 +1,113 @@
+"""Kinds of features and corrections beside one another, as the page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from platewise.config.campaign import CLASSICAL
+from platewise.report.metrics import batch_metric, score_metric
+from platewise.report.numbers import is_number, significant
+
+
+@dataclass(frozen=True)
+class DifferenceCell:
+    """A metric of one comparison; ``change`` is ``better``, ``worse``, ``no clear difference`` or empty."""
+
+    text: str
+    interval: str
+    change: str
+    note: str
+
+
+@dataclass(frozen=True)
+class DifferenceRow:
+    """One comparison: what is compared, with what, and a cell a metric."""
+
+    first: str
+    other: str
+    cells: list[DifferenceCell]
+
+
+def difference_metrics(differences: pd.DataFrame) -> list[str]:
+    """Return the names of the metrics, as a header shows them."""
+    metrics = differences.drop_duplicates("Metric")
+    return [
+        (score_metric(name) if better == "higher" else batch_metric(name)).label
+        for name, better in zip(metrics["Metric"], metrics["Better"], strict=True)
+    ]
+
+
+def difference_rows(differences: pd.DataFrame) -> list[DifferenceRow]:
+    """Arrange the table of differences: a row a comparison, a cell a metric."""
+    keys = ["Features", "Correction", "OtherFeatures", "OtherCorrection"]
+    return [
+        DifferenceRow(
+            f"{features}, {correction}", f"{others}, {other}", [_cell(row) for row in rows.to_dict("records")]
+        )
+        for (features, correction, others, other), rows in differences.groupby(keys, sort=False)
+    ]
+
+
+def learned_against_classical(differences: pd.DataFrame, correction: str) -> list[str]:
+    """Say for each kind of learned features whether its enrichment is above that of the classical ones.
+
+    Parameters
+    ----------
+    differences
+        The table of differences.
+    correction
+        The preset's.
+    """
+    return list(_sentences(differences, correction))
+
+
+def _sentences(differences: pd.DataFrame, correction: str) -> Iterator[str]:
+    same = (differences["Correction"] == correction) & (differences["OtherCorrection"] == correction)
+    enriched = differences["Metric"].str.startswith("enrichment@")
+    for row in differences[same & enriched].to_dict("records"):
+        if (row["Features"] == CLASSICAL) == (row["OtherFeatures"] == CLASSICAL):
+            continue
+        if row["Features"] == CLASSICAL:
+            low, high = -row["High"], -row["Low"]
+            learned, own, other = row["OtherFeatures"], row["OtherValue"], row["Value"]
+        else:
+            learned, own, other = row["Features"], row["Value"], row["OtherValue"]
+            low, high = row["Low"], row["High"]
+        share = row["Metric"].partition("@")[2]
+        if not (is_number(own) and is_number(other)):
+            yield f"Whether {learned} features do better than classical ones cannot be said: {row['Note']}."
+            continue
+        numbers = (
+            f"odds ratio {significant(own)} against {significant(other)} at the top {share} %, the difference between "
+            f"{significant(low)} and {significant(high)}"
+        )
+        if low > 0:
+            yield f"{learned} features do better than classical ones: {numbers}."
+        elif high < 0:
+            yield f"{learned} features do worse than classical ones: {numbers}."
+        else:
+            yield f"{learned} features are not shown to do better or worse than classical ones: {numbers}."
+
+
+def _cell(row: dict) -> DifferenceCell:
+    if not is_number(row["Difference"]):
+        return DifferenceCell("not computed", "", "", str(row["Note"] or ""))
+    interval = f"{_signed(row['Low'])} to {_signed(row['High'])}" if is_number(row["Low"]) else ""
+    return DifferenceCell(_signed(row["Difference"]), interval, _change(row), str(row["Note"] or ""))
+
+
+def _change(row: dict) -> str:
+    if not (is_number(row["Low"]) and is_number(row["High"])):
+        return ""
+    if row["Low"] <= 0 <= row["High"]:
+        return "no clear difference"
+    return "better" if (row["Low"] > 0) == (row["Better"] == "higher") else "worse"
+
+
+def _signed(value: float) -> str:
+    sign = "+" if value > 0 else "−" if value < 0 else ""
+    return sign + significant(np.abs(value), 2)
