@@ -3,7 +3,7 @@
     python models/ship.py config/dsb2018/config.yaml nuclei=flow:flow nuclei=scale
 
 `nuclei=flow:flow` ships the segmenter `flow`, for nuclei, with the scores of the contender `flow`. The network for
-sizes is scored by the sizes that its folds give for the images they have not seen. Others have none without a contender.
+sizes is scored by what its folds say of images that they have not seen. Others have no scores without a contender.
 """
 
 from __future__ import annotations
