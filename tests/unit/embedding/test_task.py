@@ -10,7 +10,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from platewise.config.embedding import EmbeddingConfig, RandomEmbedding, WeakEmbedding
+from platewise.config.embedding import EmbeddingConfig, RandomEmbedding, SelfEmbedding, WeakEmbedding
 from platewise.crops import read_crops, write_crops
 from platewise.embedding.model import embed_crops, load_model
 from platewise.embedding.preprocess import compress, shrink_crops, standardise
@@ -66,9 +66,9 @@ def test_the_same_training_writes_the_same_bytes(model, toy, tmp_path):
         assert (tmp_path / "deep" / name).read_bytes() == (model / name).read_bytes()
 
 
-def test_the_classifier_is_thrown_away(model):
+def test_the_head_is_thrown_away(model):
     loaded = load_model(model)
-    assert loaded.network.classifier is None
+    assert loaded.network.head is None
     assert loaded.facts["parameters"] == sum(value.numel() for value in loaded.network.parameters())
 
 
@@ -229,8 +229,9 @@ def test_plates_are_split_as_the_config_says():
 def test_config_is_told_apart_by_its_kind():
     adapter = TypeAdapter(EmbeddingConfig)
     assert isinstance(adapter.validate_python({"kind": "weak"}), WeakEmbedding)
+    assert isinstance(adapter.validate_python({"kind": "self"}), SelfEmbedding)
     assert isinstance(adapter.validate_python({"kind": "random"}), RandomEmbedding)
-    with pytest.raises(ValidationError, match="'weak', 'random'"):
+    with pytest.raises(ValidationError, match="'weak', 'self', 'random'"):
         adapter.validate_python({"kind": "magic"})
     with pytest.raises(ValidationError, match=r"plate\(s\) P1 are in train_plates and in validation_plates"):
         adapter.validate_python({"kind": "weak", "train_plates": ["P1", "P2"], "validation_plates": ["P1"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ import torch
 import platewise.embedding.training as training
 from platewise.config.embedding import WeakEmbedding
 from platewise.embedding.cells import load_cells
-from platewise.embedding.training import TrainingError, class_numbers, learning_rate, train, validate
+from platewise.embedding.objectives import Naming, class_numbers
+from platewise.embedding.sampling import BalancedSampler
+from platewise.embedding.training import TrainingError, learning_rate, train
 from platewise.errors import DataError
 
 CPU = torch.device("cpu")
@@ -114,7 +117,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(cells, held_out, undistur
 def count_epochs(monkeypatch, kill_in=None):
     """List the epochs that are trained; one of them is interrupted in its second step."""
     monkeypatch.undo()
-    seen, real_epoch, real_draw = [], training.train_epoch, training.balanced_draw
+    seen, real_epoch, real_draw = [], training.train_epoch, BalancedSampler.draw
 
     def epoch_of(*arguments):
         seen.append(arguments[-1])
@@ -129,7 +132,7 @@ def count_epochs(monkeypatch, kill_in=None):
         return real_draw(*arguments)
 
     monkeypatch.setattr(training, "train_epoch", epoch_of)
-    monkeypatch.setattr(training, "balanced_draw", draw)
+    monkeypatch.setattr(BalancedSampler, "draw", draw)
     return seen
 
 
@@ -187,7 +190,7 @@ class Oracle(torch.nn.Module):
 
 
 def test_a_network_that_always_says_the_same_has_the_accuracy_of_chance(held_out):
-    figures = validate(Oracle(3), held_out, ("DMSO", "speckles", "stripes"), SMALL)
+    figures = Naming(SMALL, held_out).validate(Oracle(3), held_out, "validation")
     # Half of the cells are DMSO; the mean over classes does not reward naming the largest.
     assert figures["validation_accuracy"] == pytest.approx(1 / 3)
     assert figures["validation_well_accuracy"] == pytest.approx(1 / 3)
@@ -197,6 +200,8 @@ def test_a_network_that_always_says_the_same_has_the_accuracy_of_chance(held_out
 
 
 def test_cells_of_unknown_classes_are_left_out_of_the_validation(held_out):
-    figures = validate(Oracle(2), held_out, ("DMSO", "stripes"), SMALL)
-    assert figures["validation_accuracy"] == pytest.approx(1 / 2)
-    assert all(math.isnan(value) for value in validate(Oracle(2), held_out, ("other", "more"), SMALL).values())
+    naming = Naming(SMALL, held_out.part(np.flatnonzero(held_out.names != "speckles")))
+    assert naming.classes == ("DMSO", "stripes")
+    assert naming.validate(Oracle(2), held_out, "seen_plates")["seen_plates_accuracy"] == pytest.approx(1 / 2)
+    others = replace(held_out, names=np.array(["other"] * len(held_out), dtype=object))
+    assert all(math.isnan(value) for value in naming.validate(Oracle(2), others, "validation").values())

@@ -74,8 +74,19 @@ class AdversaryConfig(Section):
         return self
 
 
+NetworkKind = Literal["small", "resnet", "efficientnet"]
+
+
 class EmbeddingBase(Section):
-    """The small convolutional network that every kind of embedding of platewise's own shares."""
+    """The convolutional network that every kind of embedding of platewise's own shares."""
+
+    network: NetworkKind = Field(
+        default="small",
+        description="`small`: three residual blocks, 0.2 million parameters at width 16, for a CPU and a few plates. "
+        "`resnet`: as deep as ResNet-18; 0.7, 2.8, 11 and 25 million parameters at the widths 16, 32, 64 and 96. "
+        "`efficientnet`: as deep as EfficientNet-B0; 1, 3.6, 14 and 22 million at 16, 32, 64 and 80. The larger ones "
+        "are for a GPU and many plates.",
+    )
 
     downscale: int = Field(
         default=2,
@@ -114,17 +125,9 @@ class EmbeddingBase(Section):
     )
 
 
-class WeakEmbedding(EmbeddingBase):
-    """Weak supervision: train to name the perturbation of single cells, then throw the classifier away."""
+class TrainedEmbedding(EmbeddingBase):
+    """What every kind of training has."""
 
-    kind: Literal["weak"] = Field(
-        default="weak", description="A network trained to name the perturbation a cell was given."
-    )
-    label: Literal["perturbation", "treatment"] = Field(
-        default="perturbation",
-        description="What the network learns to name: the `perturbation` (all doses of a compound are one class) or "
-        "the `treatment` (each dose is its own class).",
-    )
     train_plates: tuple[str, ...] | None = Field(
         default=None,
         description="Plates to train on. Left out: all plates with images but the validation plates, as they are when "
@@ -169,17 +172,15 @@ class WeakEmbedding(EmbeddingBase):
         description="Highest learning rate; it rises in the first pass, then falls as a cosine.",
     )
     weight_decay: float = Field(default=0.05, ge=0, le=10, description="Weight decay of AdamW.")
-    label_smoothing: float = Field(
-        default=0.1,
-        ge=0,
-        lt=1,
-        description="How much of the truth is spread over all classes. Many cells of a treated well look untreated, so "
-        "the labels are weak and the network should not be certain.",
+    precision: Literal["full", "mixed"] = Field(
+        default="mixed",
+        description="`mixed`: bfloat16 where a GPU trains, and float32 where it would lose by it; always float32 on a "
+        "CPU and when cells are embedded.",
     )
     augment: AugmentConfig = Field(default=AugmentConfig(), description="Random changes to the training crops.")
 
     @model_validator(mode="after")
-    def _apart(self) -> WeakEmbedding:
+    def _apart(self) -> TrainedEmbedding:
         both = sorted(set(self.train_plates or ()) & set(self.validation_plates))
         if both:
             raise ValueError(
@@ -191,10 +192,49 @@ class WeakEmbedding(EmbeddingBase):
         return self
 
 
+class WeakEmbedding(TrainedEmbedding):
+    """Weak supervision: train to name the perturbation of single cells, then throw the classifier away."""
+
+    kind: Literal["weak"] = Field(
+        default="weak", description="A network trained to name the perturbation a cell was given."
+    )
+    label: Literal["perturbation", "treatment"] = Field(
+        default="perturbation",
+        description="What the network learns to name: the `perturbation` (all doses of a compound are one class) or "
+        "the `treatment` (each dose is its own class).",
+    )
+    label_smoothing: float = Field(
+        default=0.1,
+        ge=0,
+        lt=1,
+        description="How much of the truth is spread over all classes. Many cells of a treated well look untreated, so "
+        "the labels are weak and the network should not be certain.",
+    )
+
+
+class SelfEmbedding(TrainedEmbedding):
+    """Self-supervision: train to know a cell again after random changes; no names are learned."""
+
+    kind: Literal["self"] = Field(
+        description="A network trained to know each cell again after random changes (VICReg); for screens in which "
+        "most compounds do nothing."
+    )
+    projection: int = Field(
+        default=512,
+        ge=8,
+        le=8192,
+        description="Numbers of the projection that is compared between two copies of a cell while it is learned.",
+    )
+    augment: AugmentConfig = Field(
+        default=AugmentConfig(shift=4, gain=0.3, offset=0.3),
+        description="Random changes to the training crops. What they change is what the features will not tell.",
+    )
+
+
 class RandomEmbedding(EmbeddingBase):
     """The same network with random weights: what any trained embedding has to beat."""
 
     kind: Literal["random"] = Field(description="A network that is not trained: the baseline of every trained one.")
 
 
-EmbeddingConfig = Annotated[WeakEmbedding | RandomEmbedding, Field(discriminator="kind")]
+EmbeddingConfig = Annotated[WeakEmbedding | SelfEmbedding | RandomEmbedding, Field(discriminator="kind")]

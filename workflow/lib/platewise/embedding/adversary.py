@@ -14,12 +14,14 @@ that the head learns nothing from how often a class occurs there.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional
 
 from platewise.config.embedding import AdversaryConfig, Origin
 from platewise.embedding.cells import Cells
@@ -113,3 +115,93 @@ def check_origins(classes: NDArray[np.int64], origins: NDArray[np.int64], origin
             f"adversary for `{origin}` could not tell it from the perturbation. Hint: train on plates of several "
             "batches with controls on each, or leave the adversary out."
         )
+
+
+def add_heads(
+    heads: nn.ModuleDict,
+    cells: Cells,
+    classes: NDArray[np.int64],
+    config: AdversaryConfig | None,
+    features: int,
+    seed: int,
+) -> None:
+    """Add a head for each origin that is to be hidden; its first weights depend on ``seed`` only.
+
+    Raises
+    ------
+    DataError
+        If no class occurs in several origins.
+    """
+    if config is None:
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for origin in config.against:
+            own = origin_numbers(cells, origin)
+            check_origins(classes, own, origin)
+            heads[origin] = make_head(features, own.max() + 1)
+
+
+class Adversaries:
+    """The heads of a network at work in one epoch, and how well they do."""
+
+    def __init__(
+        self, heads: nn.ModuleDict, cells: Cells, classes: NDArray[np.int64], config: AdversaryConfig | None
+    ) -> None:
+        self._config = config
+        self._heads = heads
+        self._classes = classes
+        self._origins = {origin: origin_numbers(cells, origin) for origin in self._heads}
+        self._several = {origin: in_several(classes, own) for origin, own in self._origins.items()}
+        self._losses: dict[str, list[float]] = {origin: [] for origin in self._heads}
+        self._hits: dict[str, list[bool]] = {origin: [] for origin in self._heads}
+
+    def choose(self, rows: NDArray[np.int64], device: torch.device) -> dict[str, tuple[torch.Tensor, ...]]:
+        """Return which of a step's cells each head may learn from, where they come from and how much each counts."""
+        chosen = {}
+        for origin in self._heads:
+            of_use = np.flatnonzero(self._several[origin][rows])
+            # Batch normalisation needs two.
+            if len(of_use) > 1:
+                truth = self._origins[origin][rows[of_use]]
+                weights = class_weights(self._classes[rows[of_use]], truth)
+                chosen[origin] = tuple(torch.from_numpy(values).to(device) for values in (of_use, truth, weights))
+        return chosen
+
+    def learn(
+        self, features: torch.Tensor, chosen: Mapping[str, tuple[torch.Tensor, ...]], optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Let the heads learn on a step's cells, whose features are given without a gradient; the network stays."""
+        for step in range(self._config.head_steps if chosen else 0):
+            # What has no gradient is not touched.
+            optimizer.zero_grad(set_to_none=True)
+            for origin, (of_use, truth, weights) in chosen.items():
+                scores = self._heads[origin](features[of_use])
+                losses = functional.cross_entropy(scores, truth, reduction="none")
+                loss = (weights * losses).sum() / weights.sum()
+                loss.backward()
+                if step == 0:
+                    self._losses[origin].append(loss.item())
+                    self._hits[origin] += (scores.argmax(dim=1) == truth).tolist()
+            optimizer.step()
+
+    def loss(
+        self, features: torch.Tensor, chosen: Mapping[str, tuple[torch.Tensor, ...]], progress: float
+    ) -> torch.Tensor:
+        """Return the heads' certainty, negative, whose gradient is turned around; 0 without heads."""
+        total = features.new_zeros(())
+        for origin, (of_use, _, weights) in chosen.items():
+            head = self._heads[origin]
+            head.requires_grad_(False)
+            turned = reverse_gradient(features[of_use], reversal_weight(progress, self._config))
+            total = total - certainty(head(turned), weights)
+            head.requires_grad_(True)
+        return total
+
+    def figures(self) -> dict[str, float]:
+        """Return each head's mean loss and accuracy in this epoch, on cells before it learned from them."""
+        return {
+            f"adversary_{origin}_{figure}": float(np.mean(values[origin])) if values[origin] else math.nan
+            for origin in self._heads
+            for figure, values in (("loss", self._losses), ("accuracy", self._hits))
+        }

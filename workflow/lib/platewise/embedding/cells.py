@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from platewise.columns import BATCH, DOSE, PERTURBATION, PLATE, WELL
-from platewise.config.embedding import WeakEmbedding
+from platewise.config.embedding import TrainedEmbedding, WeakEmbedding
 from platewise.crops import CELLS_PER_SHARD, CropStore, object_wells, read_crops, select_objects
 from platewise.embedding.preprocess import shrink_crops
 from platewise.embedding.reference import reference_of_stores
@@ -125,7 +125,7 @@ def load_cells(
     stores: Mapping[str, Sequence[str | Path]],
     plates: Sequence[str],
     wells: pd.DataFrame,
-    config: WeakEmbedding,
+    config: TrainedEmbedding,
     seed: int,
 ) -> Cells:
     """Load the labelled cells of some plates.
@@ -154,7 +154,7 @@ def load_cells(
     DataError
         If a plate has no crop store, or no labelled cell.
     """
-    names = name_wells(wells, config.label)
+    names = name_wells(wells, config.label if isinstance(config, WeakEmbedding) else "perturbation")
     chosen = [_choose(plate, stores.get(plate, ()), wells[wells[PLATE] == plate], config, seed) for plate in plates]
     _require_alike([store for plate in chosen for store in plate.stores])
     counts = [len(plate.objects) for plate in chosen]
@@ -193,7 +193,9 @@ class _Choice:
     objects: np.ndarray
 
 
-def _choose(plate: str, paths: Sequence[str | Path], wells: pd.DataFrame, config: WeakEmbedding, seed: int) -> _Choice:
+def _choose(
+    plate: str, paths: Sequence[str | Path], wells: pd.DataFrame, config: TrainedEmbedding, seed: int
+) -> _Choice:
     stores = [read_crops(path) for path in paths]
     objects = np.concatenate([np.empty((0, 4), np.int32), *(store.objects for store in stores)])
     labelled = objects[np.isin(object_wells(objects).astype(str), wells[WELL].to_numpy(dtype=str))]

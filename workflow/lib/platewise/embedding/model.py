@@ -13,6 +13,7 @@ import torch
 
 from platewise import __version__
 from platewise.algorithms import ALGORITHMS
+from platewise.config.embedding import NetworkKind
 from platewise.device import Halved, halve_on_oom, reproducible
 from platewise.embedding.network import CellNetwork, build_network
 from platewise.embedding.preprocess import compress, shrink_crops, standardise
@@ -23,7 +24,7 @@ from platewise.weights import load_tensors, save_tensors
 WEIGHTS = "weights.safetensors"
 MODEL = "model.json"
 CURVES = "curves.parquet"
-_NOT_KEPT = ("classifier.", "adversaries.")
+_NOT_KEPT = ("head.", "adversaries.")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Architecture:
         Names of the channels, in the order of the crops.
     size
         Side of the stored crops in pixels, before shrinking.
-    downscale, normalise, width, features
+    downscale, normalise, network, width, features
         As in ``config.embedding.EmbeddingBase``.
     """
 
@@ -44,13 +45,18 @@ class Architecture:
     size: int
     downscale: int
     normalise: Literal["crop", "plate"]
+    network: NetworkKind
     width: int
     features: int
+
+    def build(self, seed: int) -> CellNetwork:
+        """Return such a network with random weights."""
+        return build_network(self.network, len(self.channels), self.width, self.features, seed)
 
 
 @dataclass(frozen=True)
 class EmbeddingModel:
-    """A network without its classifier, on a device, ready to embed.
+    """A network without its head, on a device, ready to embed.
 
     Parameters
     ----------
@@ -79,7 +85,7 @@ class EmbeddingModel:
 
 
 def save_model(folder: str | Path, architecture: Architecture, network: CellNetwork, facts: dict[str, Any]) -> None:
-    """Write ``weights.safetensors`` (without classifier and adversaries) and, last, ``model.json``.
+    """Write ``weights.safetensors`` (without head and adversaries) and, last, ``model.json``.
 
     ``facts`` are added to the architecture, the versions and the digest of the weights.
     """
@@ -110,7 +116,7 @@ def load_model(folder: str | Path, device: torch.device | str = "cpu") -> Embedd
     try:
         facts = json.loads((folder / MODEL).read_text())
         architecture = Architecture(**facts["architecture"] | {"channels": tuple(facts["architecture"]["channels"])})
-        network = build_network(len(architecture.channels), architecture.width, architecture.features, 0, seed=0)
+        network = architecture.build(seed=0)
         promised = facts["weights_sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _broken(folder / MODEL, f"{type(error).__name__}: {error}") from error

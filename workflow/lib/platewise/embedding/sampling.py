@@ -1,12 +1,12 @@
-"""Which cells a training step sees: every perturbation as often as any other, and within it every plate."""
+"""Which cells a training step sees: every class as often as any other, and within it every plate."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def balanced_draw(classes: np.ndarray, plates: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw cells with replacement: first a class, then one of its plates, then one of their cells, each evenly.
+class BalancedSampler:
+    """Draws cells with replacement: first a class, then one of its plates, then one of their cells, each evenly.
 
     Without it the negative controls, often a third of a plate, and the plates with many cells would teach the most.
 
@@ -14,22 +14,19 @@ def balanced_draw(classes: np.ndarray, plates: np.ndarray, count: int, rng: np.r
     ----------
     classes, plates
         Class and plate number of each cell, both (n,).
-    count
-        Number of cells to draw.
-    rng
-        Source of the draws.
-
-    Returns
-    -------
-    numpy.ndarray
-        Positions (count,) in ``classes``.
     """
-    order = np.lexsort([plates, classes])
-    changes = (np.diff(classes[order]) != 0) | (np.diff(plates[order]) != 0)
-    # Group g, one class on one plate, is order[starts[g]:ends[g]]; class k has the groups from first[k] on.
-    starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
-    ends = np.append(starts[1:], len(order))
-    _, first, groups = np.unique(classes[order][starts], return_index=True, return_counts=True)
-    drawn = rng.integers(0, len(first), count)
-    group = first[drawn] + rng.integers(0, groups[drawn])
-    return order[rng.integers(starts[group], ends[group])]
+
+    def __init__(self, classes: np.ndarray, plates: np.ndarray) -> None:
+        self._order = np.lexsort([plates, classes])
+        classes, plates = classes[self._order], plates[self._order]
+        changes = (np.diff(classes) != 0) | (np.diff(plates) != 0)
+        # Group g, one class on one plate, is order[starts[g]:ends[g]]; class k has the groups from first[k] on.
+        self._starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
+        self._ends = np.append(self._starts[1:], len(classes))
+        _, self._first, self._groups = np.unique(classes[self._starts], return_index=True, return_counts=True)
+
+    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Return the positions (count,) of drawn cells."""
+        drawn = rng.integers(0, len(self._first), count)
+        group = self._first[drawn] + rng.integers(0, self._groups[drawn])
+        return self._order[rng.integers(self._starts[group], self._ends[group])]

@@ -11,15 +11,15 @@ import pandas as pd
 
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import OBJECT, PLATE, SITE, WELL
-from platewise.config.embedding import RandomEmbedding, WeakEmbedding
+from platewise.config.embedding import RandomEmbedding, TrainedEmbedding
 from platewise.crops import object_wells, read_crops
 from platewise.device import DeviceRequest, choose_device, torch_threads
 from platewise.embedding.adversary import in_several, origin_numbers
 from platewise.embedding.cells import Cells, hold_out_wells, load_cells
 from platewise.embedding.model import CURVES, Architecture, EmbeddingModel, embed_crops, load_model, save_model
-from platewise.embedding.network import build_network
+from platewise.embedding.objectives import class_numbers
 from platewise.embedding.reference import read_reference
-from platewise.embedding.training import CURVE_COLUMNS, class_numbers, train
+from platewise.embedding.training import CURVE_COLUMNS, train
 from platewise.errors import ConfigError, DataError, Problem
 from platewise.tables import write_table
 
@@ -29,7 +29,7 @@ Stores = Mapping[str, Sequence[str | Path]]
 def train_embedding(
     stores: Stores,
     wells: pd.DataFrame,
-    config: WeakEmbedding | RandomEmbedding,
+    config: TrainedEmbedding | RandomEmbedding,
     out_dir: str | Path,
     seed: int,
     device: DeviceRequest = "auto",
@@ -72,13 +72,13 @@ def train_embedding(
         _make_random(stores, config, out_dir, seed)
     else:
         with torch_threads(threads):
-            _train_weak(stores, wells, config, out_dir, seed, device, allotted, threads)
+            _train(stores, wells, config, out_dir, seed, device, allotted, threads)
 
 
-def _train_weak(
+def _train(
     stores: Stores,
     wells: pd.DataFrame,
-    config: WeakEmbedding,
+    config: TrainedEmbedding,
     out_dir: Path,
     seed: int,
     device: DeviceRequest,
@@ -115,12 +115,12 @@ def _train_weak(
 
 def _make_random(stores: Stores, config: RandomEmbedding, out_dir: Path, seed: int) -> None:
     architecture = _architecture(stores, list(stores), config)
-    network = build_network(len(architecture.channels), config.width, config.features, 0, seed)
+    network = architecture.build(seed=seed)
     write_table(pd.DataFrame(columns=list(CURVE_COLUMNS), dtype=float), out_dir / CURVES, _provenance(config, seed))
     save_model(out_dir, architecture, network, _facts(config, seed))
 
 
-def split_plates(plates: Sequence[str], config: WeakEmbedding) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def split_plates(plates: Sequence[str], config: TrainedEmbedding) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the plates to train on and those to validate on.
 
     Raises
@@ -263,37 +263,38 @@ def embedding_table(plate: str, objects: np.ndarray, features: np.ndarray) -> pd
     return pd.concat([keys, pd.DataFrame(features, columns=columns)], axis=1)
 
 
-def _architecture(stores: Stores, plates: Sequence[str], config: WeakEmbedding | RandomEmbedding) -> Architecture:
+def _architecture(stores: Stores, plates: Sequence[str], config: TrainedEmbedding | RandomEmbedding) -> Architecture:
     paths = [path for plate in plates for path in stores[plate]]
     if not paths:
         raise DataError("embedding: there are no crop stores. Hint: run the crops of the campaign first.")
     store = read_crops(paths[0])
-    return Architecture(store.channels, store.size, config.downscale, config.normalise, config.width, config.features)
+    kind, sizes = config.network, (config.width, config.features)
+    return Architecture(store.channels, store.size, config.downscale, config.normalise, kind, *sizes)
 
 
 def _figures(last: dict[str, float], cells: Cells, validation: Cells | None, classes: Sequence[str]) -> dict[str, Any]:
-    known = 0 if validation is None else int(np.isin(validation.names, classes).sum())
+    known = 0 if validation is None else int(np.isin(validation.names, classes).sum()) if classes else len(validation)
     figures = {name: value if np.isfinite(value) else None for name, value in last.items()}
     return figures | {
         "train_cells": len(cells),
         "validation_cells": known,
         "validation_cells_of_unknown_class": 0 if validation is None else len(validation) - known,
-        "chance_accuracy": 1 / len(classes),
+        "chance_accuracy": 1 / len(classes) if classes else None,
     }
 
 
 def _in_one_batch(cells: Cells, classes: Sequence[str]) -> list[str]:
     """Return the names that occur in one batch only, where there are several batches."""
     batches = origin_numbers(cells, "batch")
-    if batches.max() == 0:
+    if batches.max() == 0 or not classes:
         return []
     several = in_several(class_numbers(cells.names, classes), batches)
     return sorted(set(cells.names[~several]))
 
 
-def _facts(config: WeakEmbedding | RandomEmbedding, seed: int) -> dict[str, Any]:
+def _facts(config: TrainedEmbedding | RandomEmbedding, seed: int) -> dict[str, Any]:
     return {"kind": config.kind, "config": config.model_dump(mode="json"), "seed": seed}
 
 
-def _provenance(config: WeakEmbedding | RandomEmbedding, seed: int) -> dict[str, Any]:
+def _provenance(config: TrainedEmbedding | RandomEmbedding, seed: int) -> dict[str, Any]:
     return {"stage": "embedding", "algorithm": ALGORITHMS["embedding"], **_facts(config, seed)}

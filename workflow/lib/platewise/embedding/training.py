@@ -1,7 +1,4 @@
-"""Weak supervision: the training loop.
-
-The network learns to name the perturbation of single cells. Many treated cells look untreated, so it cannot become
-certain, and need not: what is kept are the features before the classifier, in which cells that it confuses lie close.
+"""The training of an embedding: one visible loop.
 
 What is reproducible: the same cells, config and seed give the same weights, bit for bit, on the same machine with the
 same number of threads, whether or not the training was interrupted. The draws and augmentations do not depend on the
@@ -11,43 +8,33 @@ and, after many steps, in more of them.
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any, get_args
 
 import numpy as np
-import pandas as pd
 import torch
-from torch.nn import functional
 
+from platewise.ahead import run_ahead
 from platewise.algorithms import ALGORITHMS
-from platewise.config.embedding import Origin, WeakEmbedding
+from platewise.config.embedding import Origin, TrainedEmbedding
 from platewise.device import reproducible
-from platewise.embedding.adversary import (
-    certainty,
-    check_origins,
-    class_weights,
-    in_several,
-    make_head,
-    origin_numbers,
-    reversal_weight,
-    reverse_gradient,
-)
-from platewise.embedding.augment import augment
+from platewise.embedding.adversary import Adversaries, add_heads, in_several, origin_numbers
 from platewise.embedding.cells import Cells
 from platewise.embedding.network import CellNetwork, build_network
-from platewise.embedding.preprocess import compress, standardise
+from platewise.embedding.objectives import FIGURES, Objective, gather, make_objective, prepare, standardise_on
+from platewise.embedding.preprocess import compress
 from platewise.embedding.probe import MOST_CELLS, probe_accuracy
-from platewise.embedding.sampling import balanced_draw
 from platewise.errors import DataError, PlatewiseError
 from platewise.weights import load_tensors, restore_training_state, save_tensors, training_state
 
-TOP_K = 5
+log = logging.getLogger(__name__)
+
 WARM_UP = 1 / 20
-# What is measured of cells that are not trained on.
-FIGURES = ("loss", "accuracy", "top5", "well_accuracy")
 CURVE_COLUMNS = (
     "epoch",
     "learning_rate",
@@ -57,6 +44,8 @@ CURVE_COLUMNS = (
     *(f"adversary_{origin}_{figure}" for origin in get_args(Origin) for figure in ("loss", "accuracy")),
     "probe_batch_accuracy",
 )
+# Batches that are put together while the network learns from this one.
+_AHEAD = 2
 
 
 class TrainingError(PlatewiseError):
@@ -75,26 +64,27 @@ class Trained:
 def train(
     cells: Cells,
     validation: Cells | None,
-    config: WeakEmbedding,
+    config: TrainedEmbedding,
     seed: int,
     device: torch.device,
     resume: Path | None = None,
     seen_plates: Cells | None = None,
 ) -> Trained:
-    """Train a network to name what each cell was given.
+    """Train a network on single cells, for what the kind of embedding asks (see ``objectives``).
 
     Parameters
     ----------
     cells
-        Training cells; their names become the classes, sorted.
+        Training cells; where names are learned, theirs become the classes, sorted.
     validation
         Cells of plates that are not trained on; those with a name that no training cell has are left out. They are
         only looked at: the weights are always those of the last epoch.
     config
         Everything that shapes the result.
     seed
-        Seed of the first weights, the draws and the augmentation. Each epoch has a generator of its own, made from
-        the seed and the epoch's number, so that a resumed training needs no saved random state.
+        Seed of the first weights, the draws and the augmentation. Each step has a generator of its own, made from the
+        seed and the numbers of epoch and step, so that a resumed training needs no saved random state, and batches can
+        be put together ahead.
     device
         Where to train.
     resume
@@ -111,14 +101,10 @@ def train(
     TrainingError
         If the loss is not a finite number.
     """
-    classes = tuple(sorted(set(cells.names)))
-    if len(classes) < 2:
-        raise DataError(
-            f"embedding: the training cells carry {len(classes)} perturbation(s) ({', '.join(classes)}); a network "
-            "needs at least 2 to tell apart. Hint: add plates to `train_plates`, or perturbations to the plate maps."
-        )
-    network = build_network(cells.crops.shape[1], config.width, config.features, len(classes), seed)
-    _add_adversaries(network, cells, classes, config, seed)
+    objective = make_objective(config, cells)
+    channels = cells.crops.shape[1]
+    network = build_network(config.network, channels, config.width, config.features, seed, objective.make_head)
+    add_heads(network.adversaries, cells, objective.numbers, config.adversary, config.features, seed)
     network.to(device)
     optimizer = make_optimizer(network, config)
     facts = _identity(cells, (validation, seen_plates), config, seed)
@@ -126,23 +112,23 @@ def train(
     curves = _restore(resume, facts, network, optimizer)
     with reproducible():
         for epoch in range(len(curves), config.epochs):
-            figures = {"epoch": epoch, **train_epoch(network, optimizer, cells, classes, config, seed, epoch)}
-            figures |= validate(network, validation, classes, config)
+            figures = {"epoch": epoch, **train_epoch(network, optimizer, cells, objective, config, seed, epoch)}
+            figures |= objective.validate(network, validation, "validation")
             if seen_plates is not None:
-                figures |= validate(network, seen_plates, classes, config, "seen_plates")
-            figures["probe_batch_accuracy"] = probe_batch(network, cells, classes, config, seed)
+                figures |= objective.validate(network, seen_plates, "seen_plates")
+            figures["probe_batch_accuracy"] = probe_batch(network, cells, objective.numbers, config, seed)
             curves.append(figures)
             if resume is not None:
                 save_tensors(resume, training_state(network, optimizer), {"training": facts, "curves": curves})
-    return Trained(network, classes, curves)
+    return Trained(network, objective.classes, curves)
 
 
 def train_epoch(
     network: CellNetwork,
     optimizer: torch.optim.Optimizer,
     cells: Cells,
-    classes: tuple[str, ...],
-    config: WeakEmbedding,
+    objective: Objective,
+    config: TrainedEmbedding,
     seed: int,
     epoch: int,
 ) -> dict[str, float]:
@@ -155,101 +141,51 @@ def train_epoch(
     """
     network.train()
     device = next(network.parameters()).device
-    rng = np.random.default_rng([seed, epoch])
-    numbers = class_numbers(cells.names, classes)
-    adversaries = _Adversaries(network, cells, numbers, config)
-    losses, hits = [], 0
-    for step in range(config.steps_per_epoch):
+    mixed = config.precision == "mixed" and device.type == "cuda"
+    adversaries = Adversaries(network.adversaries, cells, objective.numbers, config.adversary)
+    losses, hits, waited, began = [], 0.0, 0.0, perf_counter()
+
+    def put_together(step: int) -> tuple[np.ndarray, tuple[torch.Tensor, ...], np.random.Generator]:
+        rng = np.random.default_rng([seed, epoch, step])
+        rows = objective.sampler.draw(config.train_batch, rng)
+        crops = gather(cells, rows, config)
+        return rows, tuple(_pinned(part) for part in crops) if device.type == "cuda" else crops, rng
+
+    for step, future in run_ahead(put_together, range(config.steps_per_epoch), _AHEAD):
+        asked = perf_counter()
+        rows, crops, rng = future.result()
+        waited += perf_counter() - asked
         done = epoch * config.steps_per_epoch + step
         rate = learning_rate(done, config)
         optimizer.param_groups[0]["lr"] = rate
-        rows = balanced_draw(numbers, cells.plates, config.train_batch, rng)
-        crops = compress(augment(prepare(cells, rows, config, device), config.augment, rng))
-        truth = torch.from_numpy(numbers[rows]).to(device)
-        features = network.features(crops)
-        scores = network.classifier(features)
-        loss = functional.cross_entropy(scores, truth, label_smoothing=config.label_smoothing)
+        with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+            looked = objective.look(network, standardise_on(device, *crops), rows, rng)
         chosen = adversaries.choose(rows, device)
-        adversaries.learn(features.detach(), chosen, optimizer)
+        adversaries.learn(looked.features.detach(), chosen, optimizer)
         optimizer.zero_grad()
-        (loss + adversaries.loss(features, chosen, done / (config.epochs * config.steps_per_epoch))).backward()
+        progress = done / (config.epochs * config.steps_per_epoch)
+        (looked.loss + adversaries.loss(looked.features, chosen, progress)).backward()
         optimizer.step()
-        losses.append(loss.item())
+        losses.append(looked.loss.item())
         if not math.isfinite(losses[-1]):
             raise TrainingError(
                 f"embedding: the training loss is {losses[-1]} in epoch {epoch}, step {step}. Hint: lower "
                 f"`learning_rate` (now {config.learning_rate:g}), and look for plates with broken images in the QC."
             )
-        hits += int((scores.argmax(dim=1) == truth).sum())
-    accuracy = hits / (config.steps_per_epoch * config.train_batch)
-    figures = {"learning_rate": rate, "train_loss": float(np.mean(losses)), "train_accuracy": accuracy}
+        hits += looked.hits
+    seen, took = config.steps_per_epoch * config.train_batch, perf_counter() - began
+    log.info(
+        "epoch %d: training loss %.4f; %d cells/s, %.0f %% of the time waiting for cells",
+        epoch,
+        np.mean(losses),
+        seen / took,
+        100 * waited / took,
+    )
+    figures = {"learning_rate": rate, "train_loss": float(np.mean(losses)), "train_accuracy": hits / seen}
     return figures | adversaries.figures()
 
 
-class _Adversaries:
-    """The heads of a network at work in one epoch, and how well they do."""
-
-    def __init__(self, network: CellNetwork, cells: Cells, classes: np.ndarray, config: WeakEmbedding) -> None:
-        self._config = config.adversary
-        self._heads = network.adversaries
-        self._classes = classes
-        self._origins = {origin: origin_numbers(cells, origin) for origin in self._heads}
-        self._several = {origin: in_several(classes, own) for origin, own in self._origins.items()}
-        self._losses: dict[str, list[float]] = {origin: [] for origin in self._heads}
-        self._hits: dict[str, list[bool]] = {origin: [] for origin in self._heads}
-
-    def choose(self, rows: np.ndarray, device: torch.device) -> dict[str, tuple[torch.Tensor, ...]]:
-        """Return which of a step's cells each head may learn from, where they come from and how much each counts."""
-        chosen = {}
-        for origin in self._heads:
-            of_use = np.flatnonzero(self._several[origin][rows])
-            # Batch normalisation needs two.
-            if len(of_use) > 1:
-                truth = self._origins[origin][rows[of_use]]
-                weights = class_weights(self._classes[rows[of_use]], truth)
-                chosen[origin] = tuple(torch.from_numpy(values).to(device) for values in (of_use, truth, weights))
-        return chosen
-
-    def learn(
-        self, features: torch.Tensor, chosen: Mapping[str, tuple[torch.Tensor, ...]], optimizer: torch.optim.Optimizer
-    ) -> None:
-        """Let the heads learn on a step's cells, whose features are given without a gradient; the network stays."""
-        for step in range(self._config.head_steps if chosen else 0):
-            # What has no gradient is not touched.
-            optimizer.zero_grad(set_to_none=True)
-            for origin, (of_use, truth, weights) in chosen.items():
-                scores = self._heads[origin](features[of_use])
-                losses = functional.cross_entropy(scores, truth, reduction="none")
-                loss = (weights * losses).sum() / weights.sum()
-                loss.backward()
-                if step == 0:
-                    self._losses[origin].append(loss.item())
-                    self._hits[origin] += (scores.argmax(dim=1) == truth).tolist()
-            optimizer.step()
-
-    def loss(
-        self, features: torch.Tensor, chosen: Mapping[str, tuple[torch.Tensor, ...]], progress: float
-    ) -> torch.Tensor:
-        """Return the heads' certainty, negative, whose gradient is turned around; 0 without heads."""
-        total = features.new_zeros(())
-        for origin, (of_use, _, weights) in chosen.items():
-            head = self._heads[origin]
-            head.requires_grad_(False)
-            turned = reverse_gradient(features[of_use], reversal_weight(progress, self._config))
-            total = total - certainty(head(turned), weights)
-            head.requires_grad_(True)
-        return total
-
-    def figures(self) -> dict[str, float]:
-        """Return each head's mean loss and accuracy in this epoch, on cells before it learned from them."""
-        return {
-            f"adversary_{origin}_{figure}": float(np.mean(values[origin])) if values[origin] else math.nan
-            for origin in self._heads
-            for figure, values in (("loss", self._losses), ("accuracy", self._hits))
-        }
-
-
-def make_optimizer(network: CellNetwork, config: WeakEmbedding) -> torch.optim.AdamW:
+def make_optimizer(network: CellNetwork, config: TrainedEmbedding) -> torch.optim.AdamW:
     """Return AdamW; the first group of weights is the network's, the second that of the heads, whose rate stays."""
     heads = list(network.adversaries.parameters())
     own = [value for name, value in network.named_parameters() if not name.startswith("adversaries.")]
@@ -257,22 +193,8 @@ def make_optimizer(network: CellNetwork, config: WeakEmbedding) -> torch.optim.A
     return torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
 
 
-def _add_adversaries(
-    network: CellNetwork, cells: Cells, classes: tuple[str, ...], config: WeakEmbedding, seed: int
-) -> None:
-    if config.adversary is None:
-        return
-    numbers = class_numbers(cells.names, classes)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for origin in config.adversary.against:
-            own = origin_numbers(cells, origin)
-            check_origins(numbers, own, origin)
-            network.adversaries[origin] = make_head(config.features, own.max() + 1)
-
-
 @torch.no_grad()
-def embed(network: CellNetwork, cells: Cells, rows: np.ndarray, config: WeakEmbedding) -> np.ndarray:
+def embed(network: CellNetwork, cells: Cells, rows: np.ndarray, config: TrainedEmbedding) -> np.ndarray:
     """Return the features (len(rows), features) float32 of some cells, as they will be when the network is frozen."""
     network.eval()
     device = next(network.parameters()).device
@@ -281,29 +203,22 @@ def embed(network: CellNetwork, cells: Cells, rows: np.ndarray, config: WeakEmbe
     return np.concatenate(features)
 
 
-def probe_batch(
-    network: CellNetwork, cells: Cells, classes: tuple[str, ...], config: WeakEmbedding, seed: int
-) -> float:
+def probe_batch(network: CellNetwork, cells: Cells, classes: np.ndarray, config: TrainedEmbedding, seed: int) -> float:
     """Return the accuracy of a fresh linear probe for the batch; NaN where there is one batch only.
 
     It sees training cells of perturbations that occur in several batches: of others it would name the perturbation.
     """
-    batches, numbers = origin_numbers(cells, "batch"), class_numbers(cells.names, classes)
-    rows = np.flatnonzero(in_several(numbers, batches))
+    batches = origin_numbers(cells, "batch")
+    rows = np.flatnonzero(in_several(classes, batches))
     rng = np.random.default_rng([seed, 2])
     if not len(rows):
         return math.nan
     rows = np.sort(rng.permutation(rows)[:MOST_CELLS])
     features = embed(network, cells, rows, config)
-    return probe_accuracy(features, batches[rows], numbers[rows], cells.wells[rows], rng)
+    return probe_accuracy(features, batches[rows], classes[rows], cells.wells[rows], rng)
 
 
-def class_numbers(names: Sequence[str] | np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """Return the position of each name in ``classes``, (n,); -1 for names that are no class."""
-    return pd.Index(classes).get_indexer(pd.Index(names, dtype=object))
-
-
-def learning_rate(step: int, config: WeakEmbedding) -> float:
+def learning_rate(step: int, config: TrainedEmbedding) -> float:
     """Return the learning rate of a step: linear rise over the first twentieth, then half a cosine down to 0."""
     total = config.epochs * config.steps_per_epoch
     warm = max(1, round(WARM_UP * total))
@@ -312,67 +227,12 @@ def learning_rate(step: int, config: WeakEmbedding) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
 
 
-def prepare(cells: Cells, rows: np.ndarray, config: WeakEmbedding, device: torch.device) -> torch.Tensor:
-    """Return the standardised crops of some cells, (len(rows), channel, y, x) float32, on the device."""
-    crops = torch.from_numpy(cells.crops[rows]).to(device).float()
-    if config.normalise == "crop":
-        return standardise(crops)
-    return standardise(crops, torch.from_numpy(cells.references[cells.plates[rows]]).to(device))
+def _pinned(tensor: torch.Tensor | None) -> torch.Tensor | None:
+    """Put a tensor where a GPU takes it from while it computes."""
+    return None if tensor is None else tensor.pin_memory()
 
 
-@torch.no_grad()
-def validate(
-    network: CellNetwork,
-    cells: Cells | None,
-    classes: tuple[str, ...],
-    config: WeakEmbedding,
-    prefix: str = "validation",
-) -> dict[str, float]:
-    """Measure how well the network names the cells of plates, or wells, it has not seen.
-
-    Returns
-    -------
-    dict
-        With ``prefix`` instead of ``validation`` in front, if it is another.
-        ``validation_loss``: cross entropy, no smoothing. ``validation_accuracy``, ``validation_top5``: share of cells
-        whose class is the first, or among the first five, of the network's. ``validation_well_accuracy``: share of
-        wells whose class has the highest mean log-probability over their cells. Each is the mean over classes of the
-        class's own mean, so that guessing gives 1 / classes whatever the number of controls. All NaN when no cell has
-        a known class.
-    """
-    names = [f"{prefix}_{figure}" for figure in FIGURES]
-    numbers = class_numbers([] if cells is None else cells.names, classes)
-    rows = np.flatnonzero(numbers >= 0)
-    if cells is None or not len(rows):
-        return dict.fromkeys(names, math.nan)
-    network.eval()
-    device = next(network.parameters()).device
-    truth = numbers[rows]
-    parts = [
-        functional.log_softmax(network(compress(prepare(cells, part, config, device))), dim=1).cpu().numpy()
-        for part in np.array_split(rows, math.ceil(len(rows) / config.batch))
-    ]
-    logs = np.concatenate(parts)
-    own = logs[np.arange(len(truth)), truth]
-    rank = (logs > own[:, None]).sum(axis=1)
-    _, first, well = np.unique(cells.wells[rows], return_index=True, return_inverse=True)
-    well_logs = np.stack([np.bincount(well, column) for column in logs.T], axis=1)
-    well_hits = well_logs.argmax(axis=1) == truth[first]
-    values = (
-        _class_mean(-own, truth),
-        _class_mean(rank == 0, truth),
-        _class_mean(rank < TOP_K, truth),
-        _class_mean(well_hits, truth[first]),
-    )
-    return dict(zip(names, values, strict=True))
-
-
-def _class_mean(values: np.ndarray, truth: np.ndarray) -> float:
-    counts = np.bincount(truth)
-    return float((np.bincount(truth, values)[counts > 0] / counts[counts > 0]).mean())
-
-
-def _identity(cells: Cells, looked_at: Sequence[Cells | None], config: WeakEmbedding, seed: int) -> dict[str, Any]:
+def _identity(cells: Cells, looked_at: Sequence[Cells | None], config: TrainedEmbedding, seed: int) -> dict[str, Any]:
     """What must be the same for a training to go on from a saved state."""
     return {
         "cells": cells.digest,
