@@ -53,6 +53,7 @@ rule report_campaign:
             correction=CORRECTIONS,
         ),
         curves=expand("<campaign>/embedding/{model}/curves.parquet", model=FEATURES[1:]),
+        models=expand("<campaign>/embedding/{model}/model.json", model=FEATURES[1:]),
     output:
         report(
             "<results>/report/index.html",

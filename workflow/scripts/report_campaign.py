@@ -41,6 +41,7 @@ report_campaign(
         selection=dict(zip(features, snakemake.input.selections, strict=True)),
         dropped=snakemake.input.dropped,
         curves=dict(zip(features[1:], snakemake.input.curves, strict=True)),
+        models=dict(zip(features[1:], snakemake.input.models, strict=True)),
     ),
     settings=config.report,
     plate_format=snakemake.params.plate_formats or config.plate_format,

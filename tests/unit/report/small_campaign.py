@@ -5,6 +5,7 @@ The tables follow docs/architecture.md. Known truth: see the constants; the test
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,6 +161,25 @@ def _inventory(fields: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
+# What a training stores beside its weights, as far as the page tells it.
+MODEL = {
+    "kind": "weak",
+    "architecture": {"network": "small", "features": 128},
+    "parameters": 212676,
+    "config": {
+        "epochs": 20,
+        "steps_per_epoch": 32,
+        "train_batch": 64,
+        "adversary": {"against": ["batch"], "weight": 1},
+    },
+    "train_plates": ["BR001"],
+    "validation_plates": ["BR002"],
+    "classes": ["DMSO", "a", HOSTILE],
+    "classes_in_one_batch": [HOSTILE],
+    "figures": {"train_cells": 1234, "validation_cells": 567},
+}
+
+
 def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random.Generator) -> CampaignTables:
     folder = root / "campaign"
     before, after = _profiles(rng, batch_effect=3.0), _profiles(rng, batch_effect=0.0)
@@ -192,6 +212,7 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
     }
     for name, table in paths.items():
         write_table(table, folder / name, {"stage": name.split(".")[0], "algorithm": 1, "parameters": {"seed": 0}})
+    (folder / "model.json").write_text(json.dumps(MODEL))
     return CampaignTables(
         scores=[folder / "scores.parquet"],
         enrichment=[folder / "enrichment.parquet"],
@@ -208,6 +229,7 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         selection={"classical": folder / "selection.parquet"},
         dropped=[folder / "dropped.parquet"],
         curves={"deep": folder / "curves.parquet"},
+        models={"deep": folder / "model.json"},
     )
 
 

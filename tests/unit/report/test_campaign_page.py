@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
-from small_campaign import BAD_FIELD, HOSTILE, NOTE, PRESET
+from small_campaign import BAD_FIELD, HOSTILE, MODEL, NOTE, PRESET
 
 from platewise.columns import CELL_COUNT
 from platewise.config.report import ReportConfig
 from platewise.errors import DataError
 from platewise.evaluation.differences import DIFFERENCE_COLUMNS
 from platewise.report.differences import learned_against_classical
+from platewise.report.training import training_words
 from platewise.tables import read_table, write_table
 
 
@@ -267,8 +269,11 @@ def test_training_curves_are_drawn_without_settings(campaign_page):
 
 def test_an_untrained_embedding_has_no_curves_and_it_is_said(write_campaign, tmp_path, campaign):
     write_table(read_table(campaign.tables.curves["deep"]).head(0), tmp_path / "curves.parquet")
+    (tmp_path / "model.json").write_text(json.dumps(MODEL | {"kind": "random"}))
     tables = dataclasses.replace(
-        campaign.tables, curves={"noise": tmp_path / "curves.parquet", **campaign.tables.curves}
+        campaign.tables,
+        curves={"noise": tmp_path / "curves.parquet", **campaign.tables.curves},
+        models={"noise": tmp_path / "model.json", **campaign.tables.models},
     )
     page = write_campaign(tmp_path / "i.html", tables=tables)
 
@@ -338,3 +343,26 @@ def test_preset_is_the_one_that_is_judged(write_campaign, tmp_path):
 
     assert "mean average precision of 0.500" in page.find("div", class_="verdict no")[0].text()
     assert PRESET != ("deep", "none")
+
+
+def test_the_training_says_what_was_learned_and_what_could_not_be(campaign_page):
+    text = campaign_page.root.text()
+    assert "Network `small` of 212,676 parameters, 128 features." in text
+    assert "It learned from 1,234 cells of BR001, for 640 steps of 64 cells. 567 cells of BR002 were only" in text
+    assert "Adversary against: batch, with weight 1." in text
+    assert "1 of 3 classes occur in one batch only: to name one of them is to name its batch, and what" in text
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"kind": "magic"}'])
+def test_a_damaged_description_of_an_embedding_is_named(tmp_path, text):
+    (tmp_path / "model.json").write_text(text)
+    with pytest.raises(DataError, match=r"model\.json: cannot be read .*Hint: remove its folder"):
+        training_words(tmp_path / "model.json")
+
+
+def test_untrained_weights_say_so(tmp_path):
+    facts = {"kind": "random", "architecture": {"network": "small", "features": 8}, "parameters": 7}
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    words = training_words(tmp_path / "model.json")
+    assert words[0].startswith("Not trained")
+    assert len(words) == 2

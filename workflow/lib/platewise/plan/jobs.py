@@ -219,7 +219,11 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
     report.append(differences)
     if campaign.from_images:
         folder = f"{root}/campaign/embedding"
-        report += [f"{folder}/{model}/curves.parquet" for model in campaign.config.embeddings]
+        report += [
+            f"{folder}/{model}/{file}"
+            for file in ("curves.parquet", "model.json")
+            for model in campaign.config.embeddings
+        ]
         for name in campaign.plates:
             report.append(f"{root}/report/plates/{name}.html")
             report += [f"{root}/plates/{name}/qc/{level}.parquet" for level in ("fields", "wells")]

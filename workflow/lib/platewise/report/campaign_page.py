@@ -35,6 +35,7 @@ from platewise.report.numbers import significant
 from platewise.report.projection import principal_components
 from platewise.report.provenance import as_yaml, sources
 from platewise.report.scores import UNCORRECTED, baseline_names, batch_rows, score_groups
+from platewise.report.training import training_words
 from platewise.tables import read_table, read_tables
 
 # More bad fields than this are on the pages of their plates only.
@@ -62,8 +63,8 @@ class CampaignTables:
         Features to selection table (``Feature``, ``Kept``, ``Reason``).
     dropped
         Tables of dropped rows (``Step``, ``Row``, ``Reason``).
-    curves
-        Embedding to its table of training curves.
+    curves, models
+        Embedding to its table of training curves and its ``model.json``.
     """
 
     scores: Sequence[str | Path]
@@ -78,6 +79,7 @@ class CampaignTables:
     selection: Mapping[str, str | Path] = field(default_factory=dict)
     dropped: Sequence[str | Path] = ()
     curves: Mapping[str, str | Path] = field(default_factory=dict)
+    models: Mapping[str, str | Path] = field(default_factory=dict)
 
     def paths(self) -> list[str | Path]:
         """Return every file, in the order of the stages."""
@@ -181,7 +183,7 @@ def report_campaign(
         rerun_command=rerun_command,
         losses=losses(tables.dropped),
         selections=[feature_selection(name, read_table(path)) for name, path in tables.selection.items()],
-        curves=[(name, len(curves) > 0) for name, curves in data.curves.items()],
+        trainings=[(name, training_words(tables.models[name]), len(table) > 0) for name, table in data.curves.items()],
         sources=sources(tables.paths(), Path(target).parent.parent),
         versions=dict(versions or {}),
         config=as_yaml(config) if config else "",

@@ -1,0 +1,69 @@
+"""What the page says of the training of an embedding, from what is stored beside its weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from platewise.errors import DataError
+
+_AIMS = {
+    "weak": "Trained to name what single cells were given; the classifier was then thrown away and the features kept.",
+    "self": "Trained to know single cells again after random changes, without names; the features are kept.",
+    "random": "Not trained: its weights are random, as a baseline of the trained ones.",
+}
+# With more classes than this in one batch, the first ones are named.
+_MOST_NAMES = 20
+
+
+def training_words(path: str | Path) -> list[str]:
+    """Return sentences on an embedding: what it was trained for and on, and what it could not learn.
+
+    Parameters
+    ----------
+    path
+        Its ``model.json``.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    try:
+        facts = json.loads(Path(path).read_text())
+        return [_AIMS[facts["kind"]], _size(facts), *(_training(facts) if facts["kind"] != "random" else ())]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: cannot be read ({type(error).__name__}: {error}). Hint: remove its folder and run again; the "
+            "embedding will be trained anew."
+        ) from error
+
+
+def _size(facts: Mapping[str, Any]) -> str:
+    shape = facts["architecture"]
+    return f"Network `{shape['network']}` of {facts['parameters']:,} parameters, {shape['features']} features."
+
+
+def _training(facts: Mapping[str, Any]) -> list[str]:
+    figures, config = facts["figures"], facts["config"]
+    words = [
+        f"It learned from {figures['train_cells']:,} cells of {', '.join(facts['train_plates'])}, for "
+        f"{config['epochs'] * config['steps_per_epoch']:,} steps of {config['train_batch']} cells."
+    ]
+    if facts["validation_plates"]:
+        words.append(
+            f"{figures['validation_cells']:,} cells of {', '.join(facts['validation_plates'])} were only measured on."
+        )
+    if config["adversary"]:
+        against = ", ".join(config["adversary"]["against"])
+        words.append(f"Adversary against: {against}, with weight {config['adversary']['weight']:g}.")
+    alone = facts["classes_in_one_batch"]
+    if alone:
+        named = ", ".join(alone[:_MOST_NAMES]) + (" and others" if len(alone) > _MOST_NAMES else "")
+        words.append(
+            f"{len(alone)} of {len(facts['classes'])} classes occur in one batch only: to name one of them is to name "
+            f"its batch, and what the network knows of them may be of either ({named})."
+        )
+    return words
