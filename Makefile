@@ -39,7 +39,7 @@ demo-large: setup ## The same with 6 plates of 96 wells and 3 doses
 	platewise run --cores $(CORES) --configfile config/demo-large/config.yaml
 	@echo "The report is at $(abspath results/demo-large/report/index.html)"
 
-demo-batches: setup ## The demo in 4 batches far apart: an adversary against corrections
+demo-batches: setup ## 4 batches far apart: an adversary against corrections
 	platewise simulate rendered/batches --design batches
 	platewise run --cores $(CORES) --configfile config/batches/config.yaml
 	@echo "The report is at $(abspath results/batches/report/index.html)"

@@ -16,7 +16,7 @@ from platewise.config.evaluation import EvaluationConfig
 from platewise.config.network import NetworkConfig
 from platewise.evaluation.annotations import annotation_matches
 from platewise.evaluation.batches import batch_probe, batch_silhouettes
-from platewise.evaluation.enrichment import bootstrap_odds_ratios, enrichment_items, rank_pairs
+from platewise.evaluation.enrichment import bootstrap_odds_ratios, enrichment_items, few_pairs, rank_pairs
 from platewise.evaluation.inference import bootstrap_means
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import Campaign, read_levels
@@ -46,7 +46,7 @@ Variant = tuple[str, str]
 
 @dataclass(frozen=True)
 class Drawn:
-    """A score and its value in every resample, ``(resamples,)``; why there is none in ``note``."""
+    """A score and its value in every resample, ``(resamples,)``; why there is none, or a caution, in ``note``."""
 
     value: float
     draws: np.ndarray
@@ -168,7 +168,8 @@ def _draw_enrichment(campaign: Campaign, config: EvaluationConfig, rng: np.rando
     matches, share = annotation_matches(level.metadata[MOA]), config.headline_share
     ranked = rank_pairs(Cosine(level.values), config.seed)
     value = enrichment_items(ranked, matches, share).score
-    return Drawn(value, bootstrap_odds_ratios(ranked, matches, [share], config.bootstraps, rng)[:, 0])
+    draws = bootstrap_odds_ratios(ranked, matches, [share], config.bootstraps, rng)[:, 0]
+    return Drawn(value, draws, few_pairs(ranked, share))
 
 
 def _draw_probe(campaign: Campaign, config: EvaluationConfig, rng: np.random.Generator) -> Drawn:

@@ -52,6 +52,12 @@ def rank_pairs(similarity: Similarity, seed: int) -> RankedPairs:
     return RankedPairs(first[order].astype(np.int32), second[order].astype(np.int32))
 
 
+def few_pairs(ranked: RankedPairs, share: float) -> str:
+    """Return a caution where the top ``share`` percent are fewer than ten pairs, else nothing."""
+    cut = ranked.cut(share)
+    return f"only {cut} pairs are in the top {share:g} %" if cut < 10 else ""
+
+
 def odds_ratio(top_matches: float, top: float, matches: float, total: float) -> float:
     """Return the odds ratio of (in the top or not) and (a match or not).
 

@@ -13,7 +13,14 @@ from platewise.config.evaluation import EvaluationConfig
 from platewise.config.network import NetworkConfig
 from platewise.correction.correct import correction_note
 from platewise.evaluation.annotations import annotation_matches, permuted_matches, require_matches
-from platewise.evaluation.enrichment import RankedPairs, dp_enrichment, enrichment_curve, enrichment_items, rank_pairs
+from platewise.evaluation.enrichment import (
+    RankedPairs,
+    dp_enrichment,
+    enrichment_curve,
+    enrichment_items,
+    few_pairs,
+    rank_pairs,
+)
 from platewise.evaluation.inference import paired_p
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import BASELINES, SCORE, SHUFFLED_BASELINE, Campaign, describe, read_levels
@@ -32,7 +39,6 @@ from platewise.evaluation.scores import (
     Family,
     Row,
     beaten_note,
-    join_notes,
     row,
     score_family,
     score_table,
@@ -277,7 +283,7 @@ def _enrichment(campaign: Campaign, config: EvaluationConfig) -> tuple[list[Row]
         curves.append(curve.assign(Baseline=baseline))
         items = enrichment_items(ranked[baseline], matches, config.headline_share)
         point = curve[curve["Share"] == config.headline_share].iloc[0]
-        p, note = float(point["PValue"]), _few_pairs(ranked[baseline], config.headline_share)
+        p, note = float(point["PValue"]), few_pairs(ranked[baseline], config.headline_share)
         if baseline != SCORE:
             score = enrichment_items(ranked[SCORE], matches, config.headline_share)
             p = paired_p(score, items, config.permutations, rng)
@@ -290,11 +296,6 @@ def _enrichment(campaign: Campaign, config: EvaluationConfig) -> tuple[list[Row]
     rows.append(shuffled_row(name, score, shuffled, total, config, rng))
     curves.append(_shuffled_curve(ranked[SCORE], dealt, shares))
     return rows, pd.concat(curves, ignore_index=True)
-
-
-def _few_pairs(ranked: RankedPairs, share: float) -> str:
-    cut = ranked.cut(share)
-    return join_notes(f"only {cut} pairs are in the top {share:g} %" if cut < 10 else "")
 
 
 def _empty_curve(shares: list[float], baseline: str) -> pd.DataFrame:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from platewise.config.campaign import CLASSICAL
 from platewise.report.metrics import batch_metric, score_metric
-from platewise.report.numbers import is_number, significant
+from platewise.report.numbers import fixed, is_number, significant
 
 
 @dataclass(frozen=True)
@@ -81,16 +80,17 @@ def _sentences(differences: pd.DataFrame, correction: str) -> Iterator[str]:
         if not (is_number(own) and is_number(other)):
             yield f"Whether {learned} features do better than classical ones cannot be said: {row['Note']}."
             continue
-        numbers = (
-            f"odds ratio {significant(own)} against {significant(other)} at the top {share} %, the difference between "
-            f"{significant(low)} and {significant(high)}"
-        )
         if low > 0:
-            yield f"{learned} features do better than classical ones: {numbers}."
+            verdict = "do better than"
         elif high < 0:
-            yield f"{learned} features do worse than classical ones: {numbers}."
+            verdict = "do worse than"
         else:
-            yield f"{learned} features are not shown to do better or worse than classical ones: {numbers}."
+            verdict = "are not shown to do better or worse than"
+        note = f"; {row['Note']}" if row["Note"] else ""
+        yield (
+            f"At the top {share} %, {learned} features {verdict} classical ones: odds ratio {significant(own)} against "
+            f"{significant(other)} (95 % interval of the difference {_signed(low)} to {_signed(high)}{note})."
+        )
 
 
 def _cell(row: dict) -> DifferenceCell:
@@ -110,4 +110,5 @@ def _change(row: dict) -> str:
 
 def _signed(value: float) -> str:
     sign = "+" if value > 0 else "−" if value < 0 else ""
-    return sign + significant(np.abs(value), 2)
+    size = abs(value)
+    return sign + (significant(size) if size >= 1 else fixed(size))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from platewise.errors import ConfigError, Problem
 from platewise.plan.wells import FORMATS
@@ -126,27 +126,40 @@ _PANEL = (
     "Proteasome inhibitor",
 )
 
-_DEMO = Design(
-    name="demo",
-    batches=2,
-    plates_per_batch=2,
-    plate_format=24,
-    wells=24,
-    fields_per_well=1,
-    field_size=540,
-    moas=tuple(zip(_PANEL[:7], (3, 3, 3, 3, 3, 3, 2), strict=True)),
-    inactive=2,
-    doses_um=(10.0,),
-    replicates=2,
-    controls_per_plate=4,
-    cells_per_field=31,
-)
-
 PRESETS: dict[str, Design] = {
     design.name: design
     for design in (
-        _DEMO,
-        replace(_DEMO, name="batches", batches=4, batch_effect=2.0),
+        Design(
+            name="demo",
+            batches=2,
+            plates_per_batch=2,
+            plate_format=24,
+            wells=24,
+            fields_per_well=1,
+            field_size=540,
+            moas=tuple(zip(_PANEL[:7], (3, 3, 3, 3, 3, 3, 2), strict=True)),
+            inactive=2,
+            doses_um=(10.0,),
+            replicates=2,
+            controls_per_plate=4,
+            cells_per_field=31,
+        ),
+        Design(
+            name="batches",
+            batches=4,
+            plates_per_batch=2,
+            plate_format=48,
+            wells=48,
+            fields_per_well=1,
+            field_size=540,
+            moas=tuple(zip(_PANEL, (4,) * 6 + (3,) * 6, strict=True)),
+            inactive=4,
+            doses_um=(10.0,),
+            replicates=2,
+            controls_per_plate=6,
+            cells_per_field=31,
+            batch_effect=4.0,
+        ),
         Design(
             name="demo-large",
             batches=2,
