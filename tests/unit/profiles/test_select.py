@@ -61,6 +61,8 @@ def test_every_feature_has_its_reason(table: pd.DataFrame) -> None:
     assert selection.loc["Cells_A_Gaps", "Reason"] == "missing in too many wells (6.0%, limit 5.0%)"
     assert selection.loc["Cells_A_Constant", "Reason"].startswith("near-zero variance")
     assert selection.loc["Cells_A_AlmostConstant", "Reason"] == "near-zero variance (one value in 99.0% of wells)"
+    gaps = selection["Missing"]
+    assert gaps[["Cells_A_Gaps", "Cells_A_FewGaps", "Cells_A_Good"]].tolist() == [6, 5, 0]
 
 
 def test_no_two_kept_features_correlate_and_every_dropped_one_does() -> None:

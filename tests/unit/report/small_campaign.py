@@ -194,7 +194,12 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         "edges.parquet": edges,
         "nodes.parquet": nodes,
         "selection.parquet": pd.DataFrame(
-            {"Feature": ["a", "b", "c"], "Kept": [True, False, False], "Reason": ["", "correlated above 0.9", "NaN"]}
+            {
+                "Feature": ["a", "b", "c"],
+                "Kept": [True, False, False],
+                "Reason": ["", "correlated above 0.9", "NaN"],
+                "Missing": [2, 0, 120],
+            }
         ),
         "dropped.parquet": pd.DataFrame(
             {"Step": ["aggregate"] * 2, "Row": ["BR001 G10", "BR002 G10"], "Reason": ["no cells"] * 2}

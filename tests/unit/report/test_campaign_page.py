@@ -256,7 +256,12 @@ def test_losses_are_listed(campaign_page):
     (loss,) = campaign_page.rows("Rows that a step left out")
     assert loss == {"Step": "aggregate", "Reason": "no cells", "Rows": "2", "Which": "BR001 G10, BR002 G10"}
     (selection,) = campaign_page.rows("Features kept")
-    assert selection == {"Features": "classical", "Kept": "1", "Left out": "1: NaN 1: correlated above 0.9"}
+    assert selection == {
+        "Features": "classical",
+        "Kept": "1",
+        "Left out": "1: NaN 1: correlated above 0.9",
+        "Filled in": "2 values of 1 feature, missing in a well, set to the controls' centre",
+    }
 
 
 def test_training_curves_are_drawn_without_settings(campaign_page):

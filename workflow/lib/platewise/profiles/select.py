@@ -26,7 +26,7 @@ def run_select_features(normalised_paths: Sequence[str], out: str, selection_out
     out
         ``{features}.selected.parquet``: every row of the inputs.
     selection_out
-        ``{features}.selection.parquet``: ``Feature``, ``Kept``, ``Reason``.
+        ``{features}.selection.parquet``: ``Feature``, ``Kept``, ``Reason``, ``Missing``.
     config
         Section ``profiles.select``.
     """
@@ -53,13 +53,15 @@ def choose_features(table: pd.DataFrame, config: SelectConfig) -> pd.DataFrame:
     Returns
     -------
     selection
-        A row a feature in their order: ``Feature``, ``Kept`` (bool), ``Reason`` (empty when kept).
+        A row a feature in their order: ``Feature``, ``Kept`` (bool), ``Reason`` (empty when kept), ``Missing`` (wells
+        without a value: of a kept feature they are filled by `apply_selection`).
     """
     _, values, features = split_profiles(table)
     reasons = dict.fromkeys(features, "")
+    gaps = np.isnan(values).sum(axis=0)
     if len(values) == 0:
-        return _selection(reasons)
-    missing = np.isnan(values).mean(axis=0)
+        return _selection(reasons, gaps)
+    missing = gaps / len(values)
     # A feature that is missing everywhere has no largest value.
     largest = np.max(np.abs(np.nan_to_num(values)), axis=0)
     for name, share, top, column in zip(features, missing, largest, values.T, strict=True):
@@ -73,7 +75,7 @@ def choose_features(table: pd.DataFrame, config: SelectConfig) -> pd.DataFrame:
     matrix = correlations(values[:, left])
     for dropped, kept, value in correlated_features(matrix, config.max_correlation):
         reasons[features[left[dropped]]] = f"correlated with another feature ({value:.3f} with {features[left[kept]]})"
-    return _selection(reasons)
+    return _selection(reasons, gaps)
 
 
 def low_variance(values: np.ndarray, config: SelectConfig) -> str:
@@ -157,11 +159,12 @@ def apply_selection(table: pd.DataFrame, selection: pd.DataFrame) -> pd.DataFram
     return join_profiles(metadata, np.nan_to_num(kept), chosen)
 
 
-def _selection(reasons: dict[str, str]) -> pd.DataFrame:
+def _selection(reasons: dict[str, str], gaps: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Feature": list(reasons),
             "Kept": [not reason for reason in reasons.values()],
             "Reason": list(reasons.values()),
+            "Missing": gaps.astype(np.int64),
         }
     )

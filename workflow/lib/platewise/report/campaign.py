@@ -63,11 +63,16 @@ class Loss:
 
 @dataclass(frozen=True)
 class Selection:
-    """How many features of one kind were kept, and why the others were not."""
+    """How many features of one kind were kept, and why the others were not.
+
+    ``filled`` values of ``gappy`` kept features were missing in a well, and were set to the controls' centre.
+    """
 
     features: str
     kept: int
     dropped: list[tuple[str, int]]
+    filled: int
+    gappy: int
 
 
 def count_campaign(profiles: pd.DataFrame, qc_wells: pd.DataFrame | None, qc_fields: pd.DataFrame | None) -> Counts:
@@ -143,14 +148,16 @@ def losses(paths: Sequence[str | Path], examples: int = 5) -> list[Loss]:
 
 
 def feature_selection(features: str, selection: pd.DataFrame) -> Selection:
-    """Count kept and dropped features of a selection table (``Feature``, ``Kept``, ``Reason``).
+    """Count kept and dropped features of a selection table (``Feature``, ``Kept``, ``Reason``, ``Missing``).
 
     What a reason says in parentheses is about one feature and left out of the count.
     """
     kept = selection["Kept"].astype(bool)
     reasons = selection.loc[~kept, "Reason"].astype(str).str.split(" (", regex=False).str[0].value_counts()
     dropped = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    return Selection(features, int(kept.sum()), [(reason, int(number)) for reason, number in dropped])
+    gaps = selection.loc[kept, "Missing"]
+    reasons = [(reason, int(number)) for reason, number in dropped]
+    return Selection(features, int(kept.sum()), reasons, int(gaps.sum()), int((gaps > 0).sum()))
 
 
 def profile_matrix(profiles: pd.DataFrame) -> np.ndarray:

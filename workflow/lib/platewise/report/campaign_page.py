@@ -60,7 +60,7 @@ class CampaignTables:
     qc_wells, qc_fields
         Plate to QC table.
     selection
-        Features to selection table (``Feature``, ``Kept``, ``Reason``).
+        Features to selection table (``Feature``, ``Kept``, ``Reason``, ``Missing``).
     dropped
         Tables of dropped rows (``Step``, ``Row``, ``Reason``).
     curves, models
