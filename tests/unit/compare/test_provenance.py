@@ -14,6 +14,7 @@ from platewise.compare.provenance import (
 )
 from platewise.compare.results import Results
 from platewise.config.report import ReportConfig
+from platewise.evaluation.differences import DIFFERENCE_COLUMNS
 from platewise.report.campaign_page import CampaignTables, report_campaign
 from platewise.tables import write_table
 
@@ -126,6 +127,7 @@ def _write_page(results: Results, config):
     write_table(batches_table(), folder / "b.parquet")
     write_table(edges_table(), folder / "e.parquet")
     write_table(nodes_table(), folder / "n.parquet")
+    write_table(pd.DataFrame(columns=DIFFERENCE_COLUMNS), folder / "d.parquet")
     columns = ["Features", "Correction", "Baseline", "Share", "OddsRatio", "Low", "High", "PValue"]
     write_table(pd.DataFrame([[*VARIANT, "", 1.0, 2.0, 1.0, 3.0, 0.1]], columns=columns), folder / "c.parquet")
     write_table(profiles_table(), folder / "p.parquet")
@@ -137,6 +139,7 @@ def _write_page(results: Results, config):
             scores=[folder / "s.parquet"],
             enrichment=[folder / "c.parquet"],
             batches=[folder / "b.parquet"],
+            differences=folder / "d.parquet",
             edges=folder / "e.parquet",
             nodes=folder / "n.parquet",
             profiles={name: [folder / "p.parquet"]},
