@@ -47,6 +47,7 @@ if CAMPAIGN.has_profiles:
     include: "workflow/rules/correction.smk"
     include: "workflow/rules/network.smk"
     include: "workflow/rules/evaluation.smk"
+    include: "workflow/rules/explanation.smk"
     include: "workflow/rules/report.smk"
 
 

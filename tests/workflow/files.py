@@ -58,13 +58,14 @@ def count_files(size):
             + (6 + features) * a_job
         ),
         campaign=(
-            # The network and its record; selections; profiles, graphs and scores; report.
+            # The network and its record; selections and what moved; profiles, graphs and scores; what the learned
+            # features are like, differences, report.
             4
-            + 2 * features
+            + 4 * features
             + (3 + 4 + 3) * profiles
-            + 1
-            # Training, normalisation, selection, five rules of every profile, report.
-            + (1 + 2 * features + 5 * profiles + 1) * a_job
+            + 3
+            # Training, normalisation, selection, what moved, five rules of every profile, and the three last ones.
+            + (1 + 3 * features + 5 * profiles + 3) * a_job
         ),
         snakemake=count_records(size),
     )
@@ -73,6 +74,5 @@ def count_files(size):
 def count_records(size):
     """Snakemake's metadata, a file an output: all in one folder."""
     features, profiles = 2, 2 * size.corrections
-    return (
-        5 * size.plates * size.blocks + (6 + 3 * features) * size.plates + 3 + 2 * features + (3 + 4 + 3) * profiles + 1
-    )
+    of_plates = 5 * size.plates * size.blocks + (6 + 3 * features) * size.plates
+    return of_plates + 3 + 4 * features + (3 + 4 + 3) * profiles + 3

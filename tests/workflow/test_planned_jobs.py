@@ -15,7 +15,15 @@ JOB = re.compile(r"^(?:local)?rule (?P<rule>\w+):\n(?P<body>(?:^    .*\n)*)", re
 # Blocks of a plate: two rows of three wells.
 BLOCKS = 2
 # Two kinds of features, each under two corrections.
-CAMPAIGN_LEVEL = {"normalise_plates": 2, "select_features": 2, "score_differences": 1, "report_campaign": 1, "all": 1}
+CAMPAIGN_LEVEL = {
+    "normalise_plates": 2,
+    "select_features": 2,
+    "score_differences": 1,
+    "explain_treatments": 2,
+    "explain_features": 1,
+    "report_campaign": 1,
+    "all": 1,
+}
 for name in ("correct_batches", "build_consensus", "build_network", "evaluate_network", "score_batches"):
     CAMPAIGN_LEVEL[name] = 4
 BLOCK_RULES = ("segment_block", "measure_block", "crop_block", "embed_block")
@@ -185,7 +193,7 @@ def test_what_only_the_report_shows_makes_the_report_anew(finished, report):
 
 def test_another_consensus_is_built_from_the_same_profiles(finished):
     finished.set(profiles={"consensus": {"method": "mean"}})
-    unchanged = ("normalise_plates", "select_features", "correct_batches")
+    unchanged = ("normalise_plates", "select_features", "correct_batches", "explain_treatments", "explain_features")
     built = {(rule, ""): count for rule, count in CAMPAIGN_LEVEL.items() if rule not in unchanged}
     assert finished.plan()[0] == Counter(built)
 

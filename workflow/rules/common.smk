@@ -163,6 +163,11 @@ def get_campaign_size(wildcards):
     return get_campaign_profiles(wildcards.get("features"))
 
 
+def get_engineered_size(wildcards):
+    """How large a job on all engineered profiles of the campaign is, whatever its own features."""
+    return get_campaign_profiles(FEATURES[0])
+
+
 def get_training_size(wildcards):
     """How large a training is: the cells it holds, and its steps."""
     return size_of_training(CAMPAIGN, wildcards.model)

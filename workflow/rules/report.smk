@@ -42,6 +42,15 @@ rule report_campaign:
             correction=CORRECTIONS,
         ),
         differences="<campaign>/evaluation/differences.parquet",
+        treatments=expand(
+            "<campaign>/explanation/{features}.treatments.parquet", features=FEATURES
+        ),
+        movers=expand(
+            "<campaign>/explanation/{features}.movers.parquet", features=FEATURES
+        ),
+        predicted=expand(
+            "<campaign>/explanation/{model}.predicted.parquet", model=FEATURES[1:]
+        ),
         nodes=expand(
             "<campaign>/network/{features}.{correction}/nodes.parquet",
             features=FEATURES,

@@ -49,6 +49,8 @@ CAMPAIGN_RULES = [
     "evaluate_network",
     "score_batches",
     "score_differences",
+    "explain_treatments",
+    "explain_features",
     "report_campaign",
 ]
 

@@ -27,6 +27,8 @@ from platewise.columns import (
 )
 from platewise.config.qc import QcConfig
 from platewise.evaluation.differences import DIFFERENCE_COLUMNS
+from platewise.explanation.movers import MOVER_COLUMNS, SUMMARY_COLUMNS
+from platewise.explanation.prediction import PREDICTION_COLUMNS
 from platewise.plan.wells import well_name
 from platewise.qc.task import summarise_qc
 from platewise.report.campaign_page import CampaignTables
@@ -191,6 +193,7 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         "enrichment.parquet": _enrichment(),
         "batches.parquet": _batches(),
         "differences.parquet": _differences(),
+        **_explanation(),
         "edges.parquet": edges,
         "nodes.parquet": nodes,
         "selection.parquet": pd.DataFrame(
@@ -233,6 +236,9 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         qc_fields=qc_fields,
         selection={"classical": folder / "selection.parquet"},
         dropped=[folder / "dropped.parquet"],
+        treatments={kind: folder / f"{kind}.treatments.parquet" for kind in ("classical", "deep")},
+        movers={kind: folder / f"{kind}.movers.parquet" for kind in ("classical", "deep")},
+        predicted={"deep": folder / "predicted.parquet"},
         curves={"deep": folder / "curves.parquet"},
         models={"deep": folder / "model.json"},
     )
@@ -350,6 +356,34 @@ def _differences() -> pd.DataFrame:
         [*first, *learned, "silhouette_batch", np.nan, 0.2, np.nan, np.nan, np.nan, "lower", none],
     ]
     return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
+
+
+def _explanation() -> dict[str, pd.DataFrame]:
+    """A treatment under which much moved, one whose name is hostile, and one that only the engineered features have."""
+    words, one = "nuclei 1.6x larger, ER dimmer in cells", "one well: nothing can be sure"
+    engineered = [
+        [HOSTILE, np.nan, 1, 0, 900, "", one],
+        ["aspirin", 10.0, 4, 120, 900, words, ""],
+        ["alone", 1.0, 4, 3, 900, "cells smaller", ""],
+    ]
+    learned = [[HOSTILE, np.nan, 1, 0, 128, "", one], ["aspirin", 10.0, 4, 60, 128, "", ""]]
+    moved = [
+        ["aspirin", 10.0, "Nuclei_AreaShape_Area", 8.25, 1.6, 0.0004, 0.01],
+        ["aspirin", 10.0, "Cells_Intensity_MeanIntensity_ER", -9.0, 0.5, 0.0004, 0.01],
+        ["aspirin", 10.0, "Cells_AreaShape_Area", 20.0, 1.6, 0.2, 0.3],
+    ]
+    predicted = [
+        ["Deep_000", 0.8, "Nuclei_AreaShape_Area|Cells_AreaShape_Area", "0.91|-0.40", 96, ""],
+        ["Deep_001", 0.2, "Cells_AreaShape_Area|Nuclei_AreaShape_Area", "0.30|0.10", 96, ""],
+        ["Deep_002", np.nan, "Cells_AreaShape_Area|Nuclei_AreaShape_Area", "0.00|0.00", 96, ""],
+    ]
+    return {
+        "classical.treatments.parquet": pd.DataFrame(engineered, columns=SUMMARY_COLUMNS),
+        "deep.treatments.parquet": pd.DataFrame(learned, columns=SUMMARY_COLUMNS),
+        "classical.movers.parquet": pd.DataFrame(moved, columns=MOVER_COLUMNS),
+        "deep.movers.parquet": pd.DataFrame(columns=MOVER_COLUMNS),
+        "predicted.parquet": pd.DataFrame(predicted, columns=PREDICTION_COLUMNS),
+    }
 
 
 def _batches() -> pd.DataFrame:

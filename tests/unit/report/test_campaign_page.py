@@ -14,7 +14,9 @@ from platewise.columns import CELL_COUNT
 from platewise.config.report import ReportConfig
 from platewise.errors import DataError
 from platewise.evaluation.differences import DIFFERENCE_COLUMNS
+from platewise.explanation.prediction import PREDICTION_COLUMNS
 from platewise.report.differences import learned_against_classical
+from platewise.report.explanation import predicted_features
 from platewise.report.training import training_words
 from platewise.tables import read_table, write_table
 
@@ -371,3 +373,48 @@ def test_untrained_weights_say_so(tmp_path):
     words = training_words(tmp_path / "model.json")
     assert words[0].startswith("Not trained")
     assert len(words) == 2
+
+
+def test_what_moved_is_said_in_words_and_numbers_most_first(campaign_page):
+    first, second, third = campaign_page.rows("What moved under each treatment")
+    assert first["Perturbation"] == "aspirin"
+    assert (first["Dose"], first["Wells"]) == ("10", "4")
+    assert (first["classical features"], first["deep features"]) == ("120 of 900", "60 of 128")
+    assert first["In words"] == "nuclei 1.6x larger, ER dimmer in cells"
+    # The largest effects that are sure.
+    assert first["Largest effects"] == (
+        "Cells_Intensity_MeanIntensity_ER −9.0 (q = 0.01) Nuclei_AreaShape_Area +8.2 (q = 0.01)"
+    )
+    assert (second["Perturbation"], second["deep features"], second["Largest effects"]) == ("alone", "no wells", "none")
+    assert (third["Perturbation"], third["Dose"]) == (HOSTILE, "none")
+    assert third["In words"] == "nothing that is sure one well: nothing can be sure"
+
+
+def test_more_treatments_than_the_page_shows_are_counted(write_campaign, tmp_path, campaign):
+    table = read_table(campaign.tables.treatments["classical"])
+    many = pd.concat([table.iloc[[1]].assign(Metadata_Perturbation=f"drug {number}") for number in range(302)])
+    write_table(many, tmp_path / "many.parquet")
+    tables = dataclasses.replace(
+        campaign.tables,
+        treatments={"classical": tmp_path / "many.parquet"},
+        movers={"classical": campaign.tables.movers["classical"]},
+    )
+    page = write_campaign(tmp_path / "i.html", tables=tables)
+    assert len(page.rows("What moved under each treatment")) == 300
+    assert "2 more are in the tables" in page.root.text()
+
+
+def test_learned_features_are_told_by_engineered_ones(campaign_page):
+    text = campaign_page.root.text()
+    assert "Of 2 features 1 are predicted with an R² above 0.5 (median 0.50)" in text
+    first, second = campaign_page.rows("Learned features of deep that engineered ones predict best")
+    assert first["Feature"] == "Deep_000"
+    assert first["Most alike (correlation)"] == "Nuclei_AreaShape_Area (0.91), Cells_AreaShape_Area (-0.40)"
+    assert second["R²"] == "0.20"
+
+
+def test_why_nothing_could_be_predicted_is_said():
+    table = pd.DataFrame([["Deep_000", np.nan, "", "", 4, "fewer than 5 perturbations"]], columns=PREDICTION_COLUMNS)
+    (found,) = predicted_features({"deep": table})
+    assert found.sentence == "Not computed: fewer than 5 perturbations."
+    assert found.rows == []

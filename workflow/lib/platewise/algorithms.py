@@ -20,5 +20,6 @@ ALGORITHMS: dict[str, int] = {
     "correction": 1,
     "network": 2,
     "evaluation": 2,
+    "explanation": 1,
     "qc": 1,
 }

@@ -156,6 +156,9 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     "score_differences": lambda size: (
         _LIBRARIES_MB + 8 * size.profiles_mb + 2.5 * size.well_pairs_mb + 5 * size.treatment_pairs_mb
     ),
+    "explain_treatments": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
+    # Beside the learned features all engineered ones, twice in a fit.
+    "explain_features": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
     "report_campaign": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
 }
 
@@ -193,5 +196,8 @@ _SECONDS: dict[str, Callable[[Size], float]] = {
     "evaluate_network": lambda size: 120 + 20 * size.treatment_pairs_mb,
     "score_batches": lambda size: 120 + 0.2 * size.well_pairs_mb,
     "score_differences": lambda size: 120 + 10 * size.treatment_pairs_mb + 0.2 * size.well_pairs_mb,
+    # 0.1 s a treatment and thousand features.
+    "explain_treatments": lambda size: 120 + 2e-4 * size.treatments * size.features,
+    "explain_features": lambda size: 120 + 5 * size.profiles_mb,
     "report_campaign": lambda size: 120 + 0.5 * size.profiles_mb,
 }

@@ -69,7 +69,7 @@ def campaign_stages(campaign: Campaign) -> list[str]:
     elif campaign.from_table:
         stages += ["import"]
     profiled = ["normalise", "select", "correct", "consensus", "network", "evaluate", "batches"]
-    return [*stages, *profiled, "differences", "report"] if campaign.has_profiles else stages
+    return [*stages, *profiled, "differences", "explain", "report"] if campaign.has_profiles else stages
 
 
 def _image_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
@@ -200,7 +200,7 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
     for features in campaign.config.features:
         wells = _wells(campaign, root, features)
         report += [*wells, *_wells(campaign, root, features, ".dropped")]
-        normalised = [f"{root}/plates/{name}/profiles/{features}.normalised.parquet" for name in campaign.plate_names]
+        normalised = _normalised(campaign, root, features)
         place = f"normalise_plates/{features}"
         yield make_job(root, "normalise_plates", "normalise", place, [features], wells, normalised)
         selected, selection = (f"{profiles}/{features}.{kind}.parquet" for kind in ("selected", "selection"))
@@ -217,6 +217,9 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
     differences = f"{root}/campaign/evaluation/differences.parquet"
     yield make_job(root, "score_differences", "differences", "score_differences", [], levels, [differences])
     report.append(differences)
+    for job in _explanation_jobs(campaign, root):
+        report += job.tables
+        yield job
     if campaign.from_images:
         folder = f"{root}/campaign/embedding"
         report += [
@@ -249,6 +252,24 @@ def _corrected_jobs(root: str, features: str, correction: str, selected: str, we
         yield make_job(root, rule, stage, f"{rule}/{name}", [features, correction], inputs, outputs)
 
 
+def _explanation_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
+    """Yield the jobs that say profiles in words."""
+    folder, profiles = f"{root}/campaign/explanation", f"{root}/campaign/profiles"
+    for name in campaign.config.features:
+        inputs = [
+            *_normalised(campaign, root, name),
+            *_wells(campaign, root, name),
+            f"{profiles}/{name}.selection.parquet",
+        ]
+        outputs = [f"{folder}/{name}.{kind}.parquet" for kind in ("movers", "treatments")]
+        yield make_job(root, "explain_treatments", "explain", f"explain_treatments/{name}", [name], inputs, outputs)
+    for model in campaign.config.embeddings:
+        inputs = [*_normalised(campaign, root, model), *_normalised(campaign, root, CLASSICAL)]
+        inputs.append(f"{profiles}/{CLASSICAL}.selection.parquet")
+        outputs = [f"{folder}/{model}.predicted.parquet"]
+        yield make_job(root, "explain_features", "explain", f"explain_features/{model}", [model], inputs, outputs)
+
+
 _NETWORK = ("edges.parquet", "nodes.parquet", "network.graphml", "network.h5ad")
 _EVALUATION = ("scores", "enrichment", "batches")
 
@@ -268,6 +289,10 @@ def _crops(root: str, plate: Plate) -> list[str]:
 def _wells(campaign: Campaign, root: str, features: str, ending: str = "") -> list[str]:
     names = campaign.plate_names
     return [f"{root}/plates/{name}/profiles/{features}.wells{ending}.parquet" for name in names]
+
+
+def _normalised(campaign: Campaign, root: str, features: str) -> list[str]:
+    return [f"{root}/plates/{name}/profiles/{features}.normalised.parquet" for name in campaign.plate_names]
 
 
 def _weights(root: str, model: str) -> list[str]:

@@ -26,6 +26,8 @@ from platewise.preflight.rates import (
 from platewise.preflight.work import SEGMENTATION, Work, Workload, finished_work
 
 # A campaign with several layouts numbers this rule.
+# What there is for learned features only.
+_FOR_NETWORKS = ("train_embedding", "embed_block", "explain_features", "train_segmenter")
 _NUMBERED = re.compile(r"(inventory_plate)_\d+$")
 # Later Snakemake looks at a job's processor time too seldom for it to be known.
 _SAMPLED_S = 15
@@ -75,7 +77,7 @@ def rate_name(rule: str, features: str = "", embeddings: Container[str] = (), im
     """
     match = _NUMBERED.match(rule)
     named = SEGMENTATION if rule == "segment_block" else features
-    learned = named in embeddings and rule not in ("train_embedding", "embed_block", "train_segmenter")
+    learned = named in embeddings and rule not in _FOR_NETWORKS
     if rule == "segment_block" and images and not learned:
         return rule + IMAGES
     return (match[1] if match else rule) + (LEARNED if learned else "")

@@ -85,6 +85,8 @@ MEASURES = {
         Measure("score_batches", "wells", "wells", "job", rf"campaign/evaluation/{_FEATURES}\.[^.]+\.batches\..+"),
         Measure("score_differences", "wells", "job", "job", r"campaign/evaluation/differences\.parquet"),
         Measure("evaluate_network", "wells", "wells", "job", rf"campaign/evaluation/{_FEATURES}\..+"),
+        Measure("explain_features", "wells", "job", "job", rf"campaign/explanation/{_FEATURES}\.predicted\..+"),
+        Measure("explain_treatments", "wells", "wells", "job", rf"campaign/explanation/{_FEATURES}\..+"),
         Measure("summarise_qc", "wells", "fields", "job", rf"{_PLATE}/qc/.+"),
         Measure("report_plate", "wells", "wells", "job", r"report/plates/(?P<plate>[^/]+)\.html"),
         Measure("report_campaign", "wells", "wells", "job", r"report/index\.html"),

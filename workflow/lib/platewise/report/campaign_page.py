@@ -21,6 +21,7 @@ from platewise.report.campaign import (
     profile_matrix,
 )
 from platewise.report.differences import difference_metrics, difference_rows, learned_against_classical
+from platewise.report.explanation import MOST_TREATMENTS, moved_rows, predicted_features
 from platewise.report.figures import (
     Figure,
     curves_figure,
@@ -63,6 +64,10 @@ class CampaignTables:
         Features to selection table (``Feature``, ``Kept``, ``Reason``, ``Missing``).
     dropped
         Tables of dropped rows (``Step``, ``Row``, ``Reason``).
+    treatments, movers
+        Features to what moved under each treatment (see ``explanation.movers``).
+    predicted
+        Embedding to what engineered features say of its own (see ``explanation.prediction``).
     curves, models
         Embedding to its table of training curves and its ``model.json``.
     """
@@ -78,12 +83,16 @@ class CampaignTables:
     qc_fields: Mapping[str, str | Path] = field(default_factory=dict)
     selection: Mapping[str, str | Path] = field(default_factory=dict)
     dropped: Sequence[str | Path] = ()
+    treatments: Mapping[str, str | Path] = field(default_factory=dict)
+    movers: Mapping[str, str | Path] = field(default_factory=dict)
+    predicted: Mapping[str, str | Path] = field(default_factory=dict)
     curves: Mapping[str, str | Path] = field(default_factory=dict)
     models: Mapping[str, str | Path] = field(default_factory=dict)
 
     def paths(self) -> list[str | Path]:
         """Return every file, in the order of the stages."""
-        mappings = (self.qc_fields, self.qc_wells, self.selection, self.curves)
+        explained = (self.treatments, self.movers, self.predicted)
+        mappings = (self.qc_fields, self.qc_wells, self.selection, self.curves, *explained)
         several = [path for mapping in mappings for path in mapping.values()]
         several += [path for paths in self.profiles.values() for path in paths]
         return [
@@ -171,6 +180,10 @@ def report_campaign(
         learned_against_classical=learned_against_classical(data.differences, preset[1]),
         difference_metrics=difference_metrics(data.differences),
         difference_rows=difference_rows(data.differences),
+        moved_kinds=list(data.treatments),
+        moved=moved_rows(data.treatments, data.movers),
+        moved_more=max(max(map(len, data.treatments.values()), default=0) - MOST_TREATMENTS, 0),
+        predicted=predicted_features(data.predicted),
         network=network,
         panels=list(data.profiles),
         points_cut=settings.max_points if max(map(len, data.profiles.values())) > settings.max_points else 0,
@@ -203,6 +216,9 @@ class _Data:
     qc_wells: dict[str, pd.DataFrame]
     qc_fields: dict[str, pd.DataFrame]
     curves: dict[str, pd.DataFrame]
+    treatments: dict[str, pd.DataFrame]
+    movers: dict[str, pd.DataFrame]
+    predicted: dict[str, pd.DataFrame]
 
     def all_wells(self) -> pd.DataFrame | None:
         return pd.concat(self.qc_wells.values(), ignore_index=True) if self.qc_wells else None
@@ -225,7 +241,14 @@ def _read(tables: CampaignTables) -> _Data:
         {title: _words_filled(read_tables(paths)) for title, paths in tables.profiles.items()},
         *(
             {name: _words_filled(read_table(path)) for name, path in mapping.items()}
-            for mapping in (tables.qc_wells, tables.qc_fields, tables.curves)
+            for mapping in (
+                tables.qc_wells,
+                tables.qc_fields,
+                tables.curves,
+                tables.treatments,
+                tables.movers,
+                tables.predicted,
+            )
         ),
     )
 

@@ -1,0 +1,1 @@
+"""What profiles say in words, and what learned features have to do with engineered ones."""

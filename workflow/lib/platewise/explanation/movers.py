@@ -1,0 +1,166 @@
+"""For each treatment the features that moved away from the negative controls: how far, how surely, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import mannwhitneyu
+
+from platewise.algorithms import ALGORITHMS
+from platewise.columns import DOSE, PERTURBATION, PLATE, WELL
+from platewise.evaluation.inference import benjamini_hochberg
+from platewise.explanation.words import describe
+from platewise.profiles.frame import is_negcon, split_profiles, treatment_codes
+from platewise.tables import read_table, read_tables, write_table
+
+MOVER_COLUMNS = [PERTURBATION, DOSE, "Feature", "Effect", "Ratio", "PValue", "QValue"]
+SUMMARY_COLUMNS = [PERTURBATION, DOSE, "Wells", "Moved", "Tested", "Words", "Note"]
+# False discovery rate below which a feature counts as moved.
+MAX_Q = 0.05
+# Features of a treatment that are written, those that moved most: all of a large screen would be gigabytes.
+MOST_FEATURES = 50
+_FEWEST_CONTROLS = 3
+
+
+@dataclass(frozen=True)
+class Movers:
+    """Tables of what moved (``MOVER_COLUMNS``) and of treatments (``SUMMARY_COLUMNS``)."""
+
+    features: pd.DataFrame
+    treatments: pd.DataFrame
+
+
+def run_explain_treatments(
+    normalised_paths: Sequence[str],
+    wells_paths: Sequence[str],
+    selection_path: str,
+    movers_out: str,
+    summary_out: str,
+    channels: Sequence[str],
+) -> None:
+    """Write what moved under each treatment of a campaign.
+
+    Parameters
+    ----------
+    normalised_paths
+        ``{features}.normalised.parquet`` of every plate (level 4a).
+    wells_paths
+        ``{features}.wells.parquet`` of every plate (level 3), for ratios.
+    selection_path
+        ``{features}.selection.parquet``: features that tell nothing are not tested.
+    movers_out, summary_out
+        ``C/explanation/{features}.movers.parquet`` and ``.treatments.parquet``.
+    channels
+        Names of the channels, for words.
+    """
+    selection = read_table(selection_path)
+    # A feature that was left out because another says the same is still the better word for it.
+    alike = selection["Reason"].str.startswith("correlated")
+    tested = selection.loc[selection["Kept"] | alike, "Feature"].tolist()
+    found = find_movers(read_tables(normalised_paths), read_tables(wells_paths), tested, channels)
+    facts = {"stage": "explanation", "algorithm": ALGORITHMS["explanation"], "parameters": {"max_q": MAX_Q}}
+    write_table(found.features, movers_out, facts)
+    write_table(found.treatments, summary_out, facts)
+
+
+def find_movers(
+    normalised: pd.DataFrame, wells: pd.DataFrame, tested: Sequence[str], channels: Sequence[str]
+) -> Movers:
+    """Hold the wells of each treatment against all negative controls.
+
+    A feature's effect is the median of the treatment's wells minus that of the controls, in units of the controls'
+    scale (level 4a). p is that of the Mann-Whitney test, exact for few wells, and q is over the features of the
+    treatment (Benjamini-Hochberg). The ratio is that of level 3: the median over wells of the well's value over the
+    median of its plate's controls.
+
+    Parameters
+    ----------
+    normalised, wells
+        Levels 4a and 3 of all plates.
+    tested
+        Features to test. What is missing in a well counts as the controls' centre.
+    channels
+        Names of the channels.
+    """
+    metadata, values, features = split_profiles(normalised)
+    place = {name: index for index, name in enumerate(features)}
+    values = np.nan_to_num(values[:, [place[name] for name in tested]])
+    control = is_negcon(metadata)
+    codes, treatments = treatment_codes(metadata)
+    rows = [(code, np.flatnonzero((codes == code) & ~control)) for code in range(len(treatments))]
+    rows = [(code, own) for code, own in rows if len(own)]
+    few = f"only {int(control.sum())} negative control wells" if control.sum() < _FEWEST_CONTROLS else ""
+    effects, p = (np.full((len(rows), len(tested)), np.nan) for _ in range(2))
+    for row, (_, own) in enumerate(rows):
+        if not few:
+            effects[row] = np.median(values[own], axis=0) - np.median(values[control], axis=0)
+            p[row] = rank_p_values(values[own], values[control])
+    q = np.array([benjamini_hochberg(own) for own in p]).reshape(p.shape)
+    ratios = control_ratios(metadata, wells, tested)
+    moved_parts, summary = [], []
+    for row, (code, own) in enumerate(rows):
+        name, dose = treatments.loc[code, [PERTURBATION, DOSE]]
+        # A feature without a ratio in any of these wells has none.
+        ratio = pd.DataFrame(ratios[own]).median(axis=0).to_numpy()
+        part = pd.DataFrame(
+            {"Feature": tested, "Effect": effects[row], "Ratio": ratio, "PValue": p[row], "QValue": q[row]}
+        )
+        part.insert(0, PERTURBATION, name)
+        part.insert(1, DOSE, float(dose))
+        moved = part["QValue"] < MAX_Q
+        words = describe(part[moved], channels)
+        note = few or ("one well: nothing can be sure" if len(own) == 1 else "")
+        summary.append((name, float(dose), len(own), int(moved.sum()), len(tested), words, note))
+        order = np.lexsort([-part["Effect"].abs(), ~moved])
+        moved_parts.append(part.iloc[order[:MOST_FEATURES]])
+    table = pd.concat(moved_parts, ignore_index=True) if moved_parts else pd.DataFrame(columns=MOVER_COLUMNS)
+    return Movers(table[MOVER_COLUMNS], pd.DataFrame(summary, columns=SUMMARY_COLUMNS))
+
+
+def rank_p_values(treated: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    """Return p of the Mann-Whitney test, two-sided, of each column, ``(features,)``.
+
+    Exact with up to eight wells on a side, but for columns with equal values. (scipy would take the approximation for
+    all columns where one has equal values.)
+    """
+    both = np.sort(np.concatenate([treated, controls]), axis=0)
+    tied = (np.diff(both, axis=0) == 0).any(axis=0)
+    p = np.full(treated.shape[1], np.nan)
+    for columns in (tied, ~tied):
+        if columns.any():
+            p[columns] = mannwhitneyu(treated[:, columns], controls[:, columns], axis=0).pvalue
+    return p
+
+
+def control_ratios(metadata: pd.DataFrame, wells: pd.DataFrame, features: Sequence[str]) -> np.ndarray:
+    """Return each well's features over the median of its plate's negative controls, ``(rows, features)``.
+
+    NaN where either is not above 0, or the plate has no controls: of such values there is no ratio.
+
+    Parameters
+    ----------
+    metadata
+        Rows that are wanted: ``Metadata_Plate``, ``Metadata_Well``.
+    wells
+        Level 3.
+    features
+        Columns of it.
+    """
+    known = pd.MultiIndex.from_frame(wells[[PLATE, WELL]])
+    at = known.get_indexer(pd.MultiIndex.from_frame(metadata[[PLATE, WELL]]))
+    values = wells[list(features)].to_numpy(dtype=np.float64)
+    control = is_negcon(wells)
+    plates = wells[PLATE].to_numpy(dtype=str)
+    reference = np.full(values.shape, np.nan)
+    for plate in np.unique(plates):
+        own = plates == plate
+        if (own & control).any():
+            middle = pd.DataFrame(values[own & control]).median(axis=0).to_numpy()
+            reference[own] = middle
+    ratio = np.full(values.shape, np.nan)
+    positive = (values > 0) & (reference > 0)
+    ratio[positive] = values[positive] / reference[positive]
+    return ratio[at]

@@ -1,0 +1,67 @@
+# What profiles say in words.
+# Needs: profiles of wells, before and after normalisation. Makes: what moved under each treatment, and what learned
+# features have to do with engineered ones.
+
+
+rule explain_treatments:
+    """Find the features that moved away from the negative controls, and say it in words."""
+    input:
+        normalised=expand(
+            "<results>/plates/{plate}/profiles/{{features}}.normalised.parquet",
+            plate=PLATES,
+        ),
+        wells=expand(
+            "<results>/plates/{plate}/profiles/{{features}}.wells.parquet",
+            plate=PLATES,
+        ),
+        selection="<campaign>/profiles/{features}.selection.parquet",
+    output:
+        movers="<campaign>/explanation/{features}.movers.parquet",
+        treatments="<campaign>/explanation/{features}.treatments.parquet",
+    log:
+        "<logs>/explain_treatments/{features}.log",
+    benchmark:
+        "<benchmarks>/explain_treatments/{features}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=asked_memory("explain_treatments", get_campaign_size),
+        runtime=asked_runtime("explain_treatments", get_campaign_size),
+    params:
+        channels=sorted(CAMPAIGN.config.images.channels) if CAMPAIGN.from_images else [],
+        algorithm=ALGORITHMS["explanation"],
+    script:
+        "../scripts/explain_treatments.py"
+
+
+if CAMPAIGN.config.embeddings:
+
+    rule explain_features:
+        """Predict each learned feature from the engineered ones."""
+        input:
+            learned=expand(
+                "<results>/plates/{plate}/profiles/{{model}}.normalised.parquet",
+                plate=PLATES,
+            ),
+            engineered=expand(
+                "<results>/plates/{plate}/profiles/classical.normalised.parquet",
+                plate=PLATES,
+            ),
+            selection="<campaign>/profiles/classical.selection.parquet",
+        output:
+            "<campaign>/explanation/{model}.predicted.parquet",
+        log:
+            "<logs>/explain_features/{model}.log",
+        benchmark:
+            "<benchmarks>/explain_features/{model}.tsv"
+        conda:
+            "../../envs/cpu.yaml"
+        threads: 1
+        resources:
+            mem_mb=asked_memory("explain_features", get_engineered_size),
+            runtime=asked_runtime("explain_features", get_engineered_size),
+        params:
+            algorithm=ALGORITHMS["explanation"],
+        script:
+            "../scripts/explain_features.py"
