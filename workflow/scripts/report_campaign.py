@@ -16,6 +16,9 @@ kinds = [(name, correction) for name in features for correction in config.correc
 corrected = dict(zip(kinds, snakemake.input.corrected, strict=True))
 networks = [Path(path).parent for path in snakemake.input.nodes]
 network = next(folder for folder in networks if folder.name == ".".join(preset))
+# Before and after: where the preset leaves profiles as they are, after is the first correction that does not.
+doing = [name for name, method in config.correction.methods.items() if method.method != "none"]
+shown = preset[1] if preset[1] in doing or not doing else doing[0]
 panels = {}
 # The preset's own panels come last: the page counts from the last one.
 for name in sorted(features, key=lambda name: name == preset[0]):
@@ -23,7 +26,7 @@ for name in sorted(features, key=lambda name: name == preset[0]):
     panels[f"{name}, uncorrected"] = [
         path for path in snakemake.input.wells if Path(path).name == f"{name}.wells.parquet"
     ]
-    panels[f"{name}, {preset[1]}"] = [corrected[name, preset[1]]]
+    panels[f"{name}, {shown}"] = [corrected[name, shown]]
 report_campaign(
     snakemake.output[0],
     campaign=config.campaign,
@@ -49,6 +52,7 @@ report_campaign(
     settings=config.report,
     plate_format=snakemake.params.plate_formats or config.plate_format,
     segmentation_page=Path(snakemake.input.segmentation).name if snakemake.input.segmentation else "",
+    adversarial=[name for name, model in config.embeddings.items() if getattr(model, "adversary", None)],
     rerun_command=snakemake.params.rerun,
     config=snakemake.params.config,
     versions=library_versions(),

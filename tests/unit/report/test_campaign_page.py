@@ -418,3 +418,9 @@ def test_why_nothing_could_be_predicted_is_said():
     (found,) = predicted_features({"deep": table})
     assert found.sentence == "Not computed: fewer than 5 perturbations."
     assert found.rows == []
+
+
+def test_an_adversary_is_pointed_out_beside_the_panels(write_campaign, tmp_path, campaign_page):
+    page = write_campaign(tmp_path / "i.html", adversarial=["deep_adversarial"])
+    assert "deep_adversarial learned to hide where a cell comes from" in page.root.text()
+    assert "learned to hide where" not in campaign_page.root.text()

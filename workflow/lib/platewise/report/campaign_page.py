@@ -117,6 +117,7 @@ def report_campaign(
     plate_format: int | Mapping[str, int] = 384,
     plate_pages: Mapping[str, str] | None = None,
     segmentation_page: str = "",
+    adversarial: Sequence[str] = (),
     rerun_command: str = "",
     config: Mapping[str, Any] | None = None,
     versions: Mapping[str, str] | None = None,
@@ -141,6 +142,8 @@ def report_campaign(
         Plate to the address of its page, relative to this one; without, ``plates/{plate}.html``.
     segmentation_page
         Address of the page that compares segmentation engines, relative to this one; empty where there is none.
+    adversarial
+        Embeddings that were trained against the batch, the plate or the position.
     rerun_command
         What the user types after replacing bad images.
     config
@@ -186,6 +189,7 @@ def report_campaign(
         predicted=predicted_features(data.predicted),
         network=network,
         panels=list(data.profiles),
+        adversarial=list(adversarial),
         points_cut=settings.max_points if max(map(len, data.profiles.values())) > settings.max_points else 0,
         corrections=corrections,
         batch_rows=batch_rows(data.batches, corrections),
