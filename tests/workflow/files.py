@@ -64,8 +64,10 @@ def count_files(size):
             + 4 * features
             + (3 + 4 + 3) * profiles
             + 3
-            # Training, normalisation, selection, what moved, five rules of every profile, and the three last ones.
-            + (1 + 3 * features + 5 * profiles + 3) * a_job
+            # Exemplars and their pictures.
+            + 2
+            # Training, normalisation, selection, what moved, five rules of every profile, and the four last ones.
+            + (1 + 3 * features + 5 * profiles + 4) * a_job
         ),
         snakemake=count_records(size),
     )
@@ -75,4 +77,4 @@ def count_records(size):
     """Snakemake's metadata, a file an output: all in one folder."""
     features, profiles = 2, 2 * size.corrections
     of_plates = 5 * size.plates * size.blocks + (6 + 3 * features) * size.plates
-    return of_plates + 3 + 4 * features + (3 + 4 + 3) * profiles + 3
+    return of_plates + 3 + 4 * features + (3 + 4 + 3) * profiles + 5

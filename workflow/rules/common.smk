@@ -265,6 +265,21 @@ def get_training_crops(wildcards):
     ]
 
 
+def get_training_embeddings(wildcards):
+    return [
+        f"<results>/plates/{plate.row['plate']}/embeddings/{wildcards.model}/{block}.parquet"
+        for plate in TRAINED_ON[wildcards.model]
+        for block in plate.blocks
+    ]
+
+
+def get_training_wells(wildcards):
+    return [
+        f"<results>/plates/{plate.row['plate']}/profiles/{wildcards.model}.wells.parquet"
+        for plate in TRAINED_ON[wildcards.model]
+    ]
+
+
 def get_embedding_source():
     """Where the cells to embed come from: kept crops when all were kept, else the fields."""
     if CAMPAIGN.config.crops.keep == "all":

@@ -65,3 +65,31 @@ if CAMPAIGN.config.embeddings:
             algorithm=ALGORITHMS["explanation"],
         script:
             "../scripts/explain_features.py"
+
+    rule show_exemplars:
+        """Choose the cells that stand for each treatment by rule, and ask the network what it sees in them."""
+        input:
+            # Of the plates that it was trained on: others need not have crops.
+            crops=get_training_crops,
+            embeddings=get_training_embeddings,
+            wells=get_training_wells,
+            treatments="<campaign>/explanation/{model}.treatments.parquet",
+            weights="<campaign>/embedding/{model}/weights.safetensors",
+            model="<campaign>/embedding/{model}/model.json",
+        output:
+            table="<campaign>/explanation/{model}.exemplars.parquet",
+            pictures="<campaign>/explanation/{model}.exemplars.safetensors",
+        log:
+            "<logs>/show_exemplars/{model}.log",
+        benchmark:
+            "<benchmarks>/show_exemplars/{model}.tsv"
+        conda:
+            "../../envs/cpu.yaml"
+        threads: 1
+        resources:
+            mem_mb=asked_memory("show_exemplars", get_training_size),
+            runtime=asked_runtime("show_exemplars", get_training_size),
+        params:
+            algorithm=ALGORITHMS["explanation"],
+        script:
+            "../scripts/show_exemplars.py"

@@ -51,6 +51,12 @@ rule report_campaign:
         predicted=expand(
             "<campaign>/explanation/{model}.predicted.parquet", model=FEATURES[1:]
         ),
+        exemplars=expand(
+            "<campaign>/explanation/{model}.exemplars.parquet", model=FEATURES[1:]
+        ),
+        pictures=expand(
+            "<campaign>/explanation/{model}.exemplars.safetensors", model=FEATURES[1:]
+        ),
         nodes=expand(
             "<campaign>/network/{features}.{correction}/nodes.parquet",
             features=FEATURES,

@@ -51,6 +51,7 @@ CAMPAIGN_RULES = [
     "score_differences",
     "explain_treatments",
     "explain_features",
+    "show_exemplars",
     "report_campaign",
 ]
 

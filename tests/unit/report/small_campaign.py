@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from platewise.columns import (
     BATCH,
@@ -27,12 +28,14 @@ from platewise.columns import (
 )
 from platewise.config.qc import QcConfig
 from platewise.evaluation.differences import DIFFERENCE_COLUMNS
+from platewise.explanation.exemplars import EXEMPLAR_COLUMNS
 from platewise.explanation.movers import MOVER_COLUMNS, SUMMARY_COLUMNS
 from platewise.explanation.prediction import PREDICTION_COLUMNS
 from platewise.plan.wells import well_name
 from platewise.qc.task import summarise_qc
 from platewise.report.campaign_page import CampaignTables
 from platewise.tables import write_table
+from platewise.weights import save_tensors
 
 CHANNELS = ("DNA", "ER", "<b>AGP</b>")
 PLATES = {"BR001": "week 1", "BR002": "week 2"}
@@ -221,6 +224,12 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
     for name, table in paths.items():
         write_table(table, folder / name, {"stage": name.split(".")[0], "algorithm": 1, "parameters": {"seed": 0}})
     (folder / "model.json").write_text(json.dumps(MODEL))
+    pictures = {
+        "crops": torch.from_numpy(rng.integers(0, 5000, (2, 6, 3, 32, 32)).astype(np.uint16)),
+        "saliency": torch.from_numpy(rng.normal(size=(2, 3, 16, 16)).astype(np.float32)),
+        "shares": torch.tensor([[0.1, 0.2, 0.7], [0.7, 0.2, 0.1]]),
+    }
+    save_tensors(folder / "exemplars.safetensors", pictures, {"channels": list(CHANNELS)})
     return CampaignTables(
         scores=[folder / "scores.parquet"],
         enrichment=[folder / "enrichment.parquet"],
@@ -239,6 +248,8 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         treatments={kind: folder / f"{kind}.treatments.parquet" for kind in ("classical", "deep")},
         movers={kind: folder / f"{kind}.movers.parquet" for kind in ("classical", "deep")},
         predicted={"deep": folder / "predicted.parquet"},
+        exemplars={"deep": folder / "exemplars.parquet"},
+        pictures={"deep": folder / "exemplars.safetensors"},
         curves={"deep": folder / "curves.parquet"},
         models={"deep": folder / "model.json"},
     )
@@ -383,6 +394,14 @@ def _explanation() -> dict[str, pd.DataFrame]:
         "classical.movers.parquet": pd.DataFrame(moved, columns=MOVER_COLUMNS),
         "deep.movers.parquet": pd.DataFrame(columns=MOVER_COLUMNS),
         "predicted.parquet": pd.DataFrame(predicted, columns=PREDICTION_COLUMNS),
+        "exemplars.parquet": pd.DataFrame(
+            [
+                ["DMSO", np.nan, True, 0, "BR001", "A01", 1, 7, 0.0, 2],
+                ["DMSO", np.nan, True, 1, "BR001", "A02", 1, 3, 1.5, 2],
+                [HOSTILE, 10.0, False, 0, "BR002", "B01", 2, 1, 0.0, 1],
+            ],
+            columns=EXEMPLAR_COLUMNS,
+        ),
     }
 
 

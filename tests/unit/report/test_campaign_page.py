@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import io
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
-from small_campaign import BAD_FIELD, HOSTILE, MODEL, NOTE, PRESET
+from PIL import Image
+from small_campaign import BAD_FIELD, CHANNELS, HOSTILE, MODEL, NOTE, PRESET
 
 from platewise.columns import CELL_COUNT
 from platewise.config.report import ReportConfig
@@ -19,6 +22,7 @@ from platewise.report.differences import learned_against_classical
 from platewise.report.explanation import predicted_features
 from platewise.report.training import training_words
 from platewise.tables import read_table, write_table
+from platewise.weights import save_tensors
 
 
 def score_rows(page, metric: str) -> list[list[str]]:
@@ -424,3 +428,28 @@ def test_an_adversary_is_pointed_out_beside_the_panels(write_campaign, tmp_path,
     page = write_campaign(tmp_path / "i.html", adversarial=["deep_adversarial"])
     assert "deep_adversarial learned to hide where a cell comes from" in page.root.text()
     assert "learned to hide where" not in campaign_page.root.text()
+
+
+def test_exemplars_are_shown_with_what_the_network_sees(campaign_page):
+    first, second = campaign_page.rows("Exemplars in the features of deep")
+    assert first["Treatment"] == "DMSO (negative control) 2 of 2 cells"
+    assert first["Cells in the middle, the medoid first"] == "first: BR001 A01, field 1"
+    assert second["Treatment"] == f"{HOSTILE} at 10 1 of 1 cell"
+    # The largest share first.
+    assert second["What the network sees in the first"].startswith(f"{CHANNELS[0]} 70 %")
+    pictures = [
+        element.attributes["src"] for element in campaign_page.find("img") if "cells of" in element.attributes["alt"]
+    ]
+    sizes = [Image.open(io.BytesIO(base64.b64decode(text.partition(",")[2]))).size for text in pictures]
+    # Two cells of 32 pixels with a gap, and one.
+    assert sizes == [(67, 32), (32, 32)]
+
+
+def test_without_a_cell_to_show_it_is_said(write_campaign, tmp_path, campaign):
+    write_table(read_table(campaign.tables.exemplars["deep"]).head(0), tmp_path / "none.parquet")
+    save_tensors(tmp_path / "none.safetensors", {}, {"channels": list(CHANNELS)})
+    tables = dataclasses.replace(
+        campaign.tables, exemplars={"deep": tmp_path / "none.parquet"}, pictures={"deep": tmp_path / "none.safetensors"}
+    )
+    page = write_campaign(tmp_path / "i.html", tables=tables)
+    assert "There is no cell with a crop and features to show." in page.root.text()

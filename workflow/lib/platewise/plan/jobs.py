@@ -218,7 +218,7 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
     yield make_job(root, "score_differences", "differences", "score_differences", [], levels, [differences])
     report.append(differences)
     for job in _explanation_jobs(campaign, root):
-        report += job.tables
+        report += job.outputs
         yield job
     if campaign.from_images:
         folder = f"{root}/campaign/embedding"
@@ -268,6 +268,19 @@ def _explanation_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
         inputs.append(f"{profiles}/{CLASSICAL}.selection.parquet")
         outputs = [f"{folder}/{model}.predicted.parquet"]
         yield make_job(root, "explain_features", "explain", f"explain_features/{model}", [model], inputs, outputs)
+        outputs = [f"{folder}/{model}.exemplars.{kind}" for kind in ("parquet", "safetensors")]
+        inputs = [*_exemplar_inputs(campaign, root, model), f"{folder}/{model}.treatments.parquet"]
+        yield make_job(root, "show_exemplars", "explain", f"show_exemplars/{model}", [model], inputs, outputs)
+
+
+def _exemplar_inputs(campaign: Campaign, root: str, model: str) -> list[str]:
+    """Return crops, features and wells of the plates that a network was trained on, and the network."""
+    files = [*_training_crops(campaign, root, model), *_weights(root, model)]
+    for plate in training_plates(campaign, model):
+        folder = f"{root}/plates/{plate.row['plate']}"
+        files += [f"{folder}/embeddings/{model}/{block}.parquet" for block in plate.blocks]
+        files.append(f"{folder}/profiles/{model}.wells.parquet")
+    return files
 
 
 _NETWORK = ("edges.parquet", "nodes.parquet", "network.graphml", "network.h5ad")

@@ -27,7 +27,7 @@ from platewise.preflight.work import SEGMENTATION, Work, Workload, finished_work
 
 # A campaign with several layouts numbers this rule.
 # What there is for learned features only.
-_FOR_NETWORKS = ("train_embedding", "embed_block", "explain_features", "train_segmenter")
+_FOR_NETWORKS = ("train_embedding", "embed_block", "explain_features", "show_exemplars", "train_segmenter")
 _NUMBERED = re.compile(r"(inventory_plate)_\d+$")
 # Later Snakemake looks at a job's processor time too seldom for it to be known.
 _SAMPLED_S = 15

@@ -86,6 +86,7 @@ MEASURES = {
         Measure("score_differences", "wells", "job", "job", r"campaign/evaluation/differences\.parquet"),
         Measure("evaluate_network", "wells", "wells", "job", rf"campaign/evaluation/{_FEATURES}\..+"),
         Measure("explain_features", "wells", "job", "job", rf"campaign/explanation/{_FEATURES}\.predicted\..+"),
+        Measure("show_exemplars", "training", "job", "job", rf"campaign/explanation/{_FEATURES}\.exemplars\..+"),
         Measure("explain_treatments", "wells", "wells", "job", rf"campaign/explanation/{_FEATURES}\..+"),
         Measure("summarise_qc", "wells", "fields", "job", rf"{_PLATE}/qc/.+"),
         Measure("report_plate", "wells", "wells", "job", r"report/plates/(?P<plate>[^/]+)\.html"),

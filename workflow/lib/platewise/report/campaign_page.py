@@ -21,6 +21,7 @@ from platewise.report.campaign import (
     profile_matrix,
 )
 from platewise.report.differences import difference_metrics, difference_rows, learned_against_classical
+from platewise.report.exemplars import read_exemplars
 from platewise.report.explanation import MOST_TREATMENTS, moved_rows, predicted_features
 from platewise.report.figures import (
     Figure,
@@ -68,6 +69,8 @@ class CampaignTables:
         Features to what moved under each treatment (see ``explanation.movers``).
     predicted
         Embedding to what engineered features say of its own (see ``explanation.prediction``).
+    exemplars, pictures
+        Embedding to the cells that stand for each treatment, and what they look like (see ``explanation.exemplars``).
     curves, models
         Embedding to its table of training curves and its ``model.json``.
     """
@@ -86,12 +89,14 @@ class CampaignTables:
     treatments: Mapping[str, str | Path] = field(default_factory=dict)
     movers: Mapping[str, str | Path] = field(default_factory=dict)
     predicted: Mapping[str, str | Path] = field(default_factory=dict)
+    exemplars: Mapping[str, str | Path] = field(default_factory=dict)
+    pictures: Mapping[str, str | Path] = field(default_factory=dict)
     curves: Mapping[str, str | Path] = field(default_factory=dict)
     models: Mapping[str, str | Path] = field(default_factory=dict)
 
     def paths(self) -> list[str | Path]:
         """Return every file, in the order of the stages."""
-        explained = (self.treatments, self.movers, self.predicted)
+        explained = (self.treatments, self.movers, self.predicted, self.exemplars)
         mappings = (self.qc_fields, self.qc_wells, self.selection, self.curves, *explained)
         several = [path for mapping in mappings for path in mapping.values()]
         several += [path for paths in self.profiles.values() for path in paths]
@@ -118,6 +123,7 @@ def report_campaign(
     plate_pages: Mapping[str, str] | None = None,
     segmentation_page: str = "",
     adversarial: Sequence[str] = (),
+    nuclei_channel: str = "",
     rerun_command: str = "",
     config: Mapping[str, Any] | None = None,
     versions: Mapping[str, str] | None = None,
@@ -144,6 +150,8 @@ def report_campaign(
         Address of the page that compares segmentation engines, relative to this one; empty where there is none.
     adversarial
         Embeddings that were trained against the batch, the plate or the position.
+    nuclei_channel
+        Drawn in blue in pictures of cells, where the config names no colours.
     rerun_command
         What the user types after replacing bad images.
     config
@@ -187,6 +195,10 @@ def report_campaign(
         moved=moved_rows(data.treatments, data.movers),
         moved_more=max(max(map(len, data.treatments.values()), default=0) - MOST_TREATMENTS, 0),
         predicted=predicted_features(data.predicted),
+        exemplars=[
+            read_exemplars(name, path, tables.pictures[name], settings.thumbnail_channels, nuclei_channel)
+            for name, path in tables.exemplars.items()
+        ],
         network=network,
         panels=list(data.profiles),
         adversarial=list(adversarial),

@@ -45,7 +45,7 @@ def thumbnail(
     """
     small, small_labels = shrink(image, labels, size)
     limits = limits or display_limits([small], channels)
-    return encode_png(_draw_outlines(_compose(small, channels, limits), small_labels), colours=_PALETTE)
+    return encode_png(_draw_outlines(compose(small, channels, limits), small_labels), colours=_PALETTE)
 
 
 def default_colours(names: Sequence[str], nuclei_channel: str = "") -> dict[str, str]:
@@ -89,7 +89,8 @@ def display_limits(images: Sequence[np.ndarray], channels: Mapping[int, str]) ->
     return limits
 
 
-def _compose(image: np.ndarray, channels: Mapping[int, str], limits: Mapping[int, tuple[float, float]]) -> np.ndarray:
+def compose(image: np.ndarray, channels: Mapping[int, str], limits: Mapping[int, tuple[float, float]]) -> np.ndarray:
+    """Add up channels of (channel, y, x) in their colours, each between its limits; return (y, x, 3) uint8."""
     picture = np.zeros((*image.shape[1:], 3), np.float32)
     for index, colour in channels.items():
         low, high = limits[index]
