@@ -38,6 +38,7 @@ NONE = math.nan
         ("Cells_RadialDistribution_MeanFrac_ER_4of4", 5, NONE, "more ER at the rim of cells"),
         ("Cells_RadialDistribution_RadialCV_ER_2of4", -5, NONE, "ER less to one side of cells"),
         ("Cells_Correlation_Correlation_ER_Far_Red", 5, NONE, "ER and Far_Red more in the same places of cells"),
+        ("Cells_Correlation_RWC_RNA_DNA", -5, NONE, "DNA and RNA less in the same places of cells"),
         ("Cells_Neighbors_PercentTouching_Adjacent", -5, NONE, "cells less crowded"),
         ("Cells_Neighbors_FirstClosestDistance_Adjacent", 5, NONE, "cells further apart"),
         ("Nuclei_AreaShape_Zernike_4_2", 5, NONE, "nuclei of another shape"),
@@ -47,7 +48,10 @@ def test_a_feature_in_words(feature, effect, ratio, words):
     assert phrase(feature, effect, ratio, CHANNELS).words == words
 
 
-@pytest.mark.parametrize("feature", ["Deep_012", "Nuclei_Location_Center_X", "Nuclei_Parent_Cells", "Image_Count"])
+@pytest.mark.parametrize(
+    "feature",
+    ["Deep_012", "Nuclei_Location_Center_X", "Cells_Correlation_K_DNA_ER", "Nuclei_Parent_Cells", "Image_Count"],
+)
 def test_what_has_no_words_is_left_out(feature):
     assert phrase(feature, 1, NONE, CHANNELS) is None
 

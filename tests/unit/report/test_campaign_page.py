@@ -387,7 +387,7 @@ def test_what_moved_is_said_in_words_and_numbers_most_first(campaign_page):
     assert first["In words"] == "nuclei 1.6x larger, ER dimmer in cells"
     # The largest effects that are sure.
     assert first["Largest effects"] == (
-        "Cells_Intensity_MeanIntensity_ER −9.0 (q = 0.01) Nuclei_AreaShape_Area +8.2 (q = 0.01)"
+        "2 effects Cells_Intensity_MeanIntensity_ER −9.0 (q = 0.01) Nuclei_AreaShape_Area +8.2 (q = 0.01)"
     )
     assert (second["Perturbation"], second["deep features"], second["Largest effects"]) == ("alone", "no wells", "none")
     assert (third["Perturbation"], third["Dose"]) == (HOSTILE, "none")

@@ -143,7 +143,7 @@ _SENSES: tuple[tuple[str, Sense], ...] = (
         Sense("side of {stain} in {part}", "{stain} more to one side of {part}", "{stain} less to one side of {part}"),
     ),
     (
-        r"Correlation_.+?_{c}_{d}",
+        r"Correlation_(Correlation|Overlap|Manders|RWC)_{c}_{d}",
         Sense(
             "{stain} together in {part}",
             "{stain} more in the same places of {part}",
@@ -216,7 +216,8 @@ def phrase(feature: str, effect: float, ratio: float, channels: Sequence[str]) -
             groups = match.groupdict()
             values = {
                 "part": _COMPARTMENTS[compartment],
-                "stain": " and ".join(groups[key] for key in ("c", "d") if groups.get(key)),
+                # Some correlations have two values, one for each order of the channels.
+                "stain": " and ".join(sorted(groups[key] for key in ("c", "d") if groups.get(key))),
                 "grain": _grain(int(groups["size"])) if "size" in groups else "",
                 "ring": _ring(int(groups["ring"]), int(groups["rings"])) if "ring" in groups else "",
                 # Level 3 and level 4a may disagree on a small change; then the number would mislead.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import gaussian_filter
 
 from platewise.columns import DOSE, PERTURBATION, PLATE, SITE, WELL
 from platewise.report.numbers import dose, is_number, percent
@@ -17,6 +18,8 @@ from platewise.tables import read_table
 
 _GAP = 3
 _PALETTE = 96
+# Deviation, in pixels of the network's input.
+_SMOOTH = 1.0
 # Attributions above this percentile of a cell are drawn full.
 _BRIGHTEST = 99.5
 
@@ -106,7 +109,11 @@ def _shares(shares: np.ndarray, channels: list[str]) -> str:
 
 
 def _view(saliency: np.ndarray, side: int) -> np.ndarray:
-    """Draw attributions (channel, y, x) side by side: orange where they add, blue where they take away."""
+    """Draw attributions (channel, y, x) side by side: orange where they add, blue where they take away.
+
+    They are smoothed: strided convolutions see one pixel in two, which draws a grid.
+    """
+    saliency = gaussian_filter(saliency, (0, _SMOOTH, _SMOOTH))
     most = max(float(np.percentile(np.abs(saliency), _BRIGHTEST)), 1e-12)
     strength = np.clip(saliency / most, -1, 1)
     factor = max(side // saliency.shape[-1], 1)
