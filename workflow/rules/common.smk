@@ -18,6 +18,7 @@ from platewise.jobs import use_library
 from platewise.plan.blocks import BLOCK_PATTERN
 from platewise.plan.campaign import load_campaign
 from platewise.plan.demand import memory_mb, runtime_min
+from platewise.plan.embeddings import normalisation
 from platewise.plan.engines import (
     all_contenders,
     contender_name,
@@ -294,7 +295,9 @@ def get_embedding_source():
 def get_reference(wildcards):
     """How bright the plate is, for embeddings that are scaled to it."""
     embedding = CAMPAIGN.config.embeddings[wildcards.model]
-    return "<plate>/crops/reference.parquet" if embedding.normalise == "plate" else []
+    return (
+        "<plate>/crops/reference.parquet" if normalisation(embedding) == "plate" else []
+    )
 
 
 def get_plate_pages(wildcards):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from platewise.config.embedding import EmbeddingConfig, RandomEmbedding, SelfEmbedding, WeakEmbedding
+from platewise.config.embedding import EmbeddingConfig, FileEmbedding, RandomEmbedding, SelfEmbedding, WeakEmbedding
 from platewise.crops import read_crops, write_crops
 from platewise.embedding.model import embed_crops, load_model
 from platewise.embedding.preprocess import compress, shrink_crops, standardise
@@ -231,7 +232,7 @@ def test_config_is_told_apart_by_its_kind():
     assert isinstance(adapter.validate_python({"kind": "weak"}), WeakEmbedding)
     assert isinstance(adapter.validate_python({"kind": "self"}), SelfEmbedding)
     assert isinstance(adapter.validate_python({"kind": "random"}), RandomEmbedding)
-    with pytest.raises(ValidationError, match="'weak', 'self', 'random'"):
+    with pytest.raises(ValidationError, match="'weak', 'self', 'random', 'file'"):
         adapter.validate_python({"kind": "magic"})
     with pytest.raises(ValidationError, match=r"plate\(s\) P1 are in train_plates and in validation_plates"):
         adapter.validate_python({"kind": "weak", "train_plates": ["P1", "P2"], "validation_plates": ["P1"]})
@@ -254,3 +255,32 @@ def test_embedding_table_of_given_features():
         }
     )
     pd.testing.assert_frame_equal(table, expected)
+
+
+def test_a_network_trained_elsewhere_is_taken_as_it_is(model, toy, tmp_path):
+    config = FileEmbedding(kind="file", path=str(model))
+    train_embedding(toy.stores, toy.wells, config, tmp_path / "taken", seed=5, device="cpu")
+    taken, original = load_model(tmp_path / "taken"), load_model(model)
+    assert taken.digest == original.digest
+    assert taken.architecture == original.architecture
+    assert taken.facts["kind"] == "file"
+    assert taken.facts["taken_from"]["classes"] == original.facts["classes"]
+    assert len(read_table(tmp_path / "taken" / "curves.parquet")) == 0
+
+
+def test_a_network_for_other_crops_is_refused(model, toy, tmp_path):
+    facts = json.loads((model / "model.json").read_text())
+    facts["architecture"]["channels"] = ["DNA", "Mito"]
+    other = tmp_path / "other"
+    shutil.copytree(model, other)
+    (other / "model.json").write_text(json.dumps(facts))
+    with pytest.raises(DataError, match=r"with channels DNA, Mito; .* holds 32 pixels and DNA, ER.*Hint"):
+        train_embedding(toy.stores, toy.wells, FileEmbedding(kind="file", path=str(other)), tmp_path / "x", seed=0)
+
+
+def test_a_network_that_is_not_whole_is_refused(model, toy, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(model, other)
+    (other / "weights.safetensors").write_bytes((model / "weights.safetensors").read_bytes()[:-10])
+    with pytest.raises(DataError, match="cannot be loaded"):
+        train_embedding(toy.stores, toy.wells, FileEmbedding(kind="file", path=str(other)), tmp_path / "x", seed=0)

@@ -1,11 +1,14 @@
 """A config is refused before any job runs, with everything that is wrong said at once."""
 
 import copy
+import json
 
 import pytest
 
 from platewise.errors import ConfigError
 from platewise.plan.campaign import load_campaign
+from platewise.plan.jobs import list_jobs
+from platewise.plan.training import training_keys
 
 
 @pytest.fixture
@@ -169,6 +172,38 @@ def test_keys_of_a_named_section_are_suggested(raw):
 def test_crops_that_the_network_cannot_shrink(raw):
     message = str(refusal(raw | {"crops": {"size": 90}, "embeddings": {"deep": {"kind": "weak", "downscale": 4}}}))
     assert "embeddings.deep.downscale: found 4; expected a divisor of crops.size, 90" in message
+
+
+def describe_network(folder, channels=("DNA",), size=96, **changes):
+    facts = {"architecture": {"channels": list(channels), "size": size, "normalise": "plate"}, "weights_sha256": "ab"}
+    folder.mkdir()
+    (folder / "model.json").write_text(json.dumps(facts | changes))
+    (folder / "weights.safetensors").touch()
+    return {"embeddings": {"taken": {"kind": "file", "path": str(folder)}}}
+
+
+def test_a_network_of_another_campaign(raw, tmp_path):
+    channels = list(load_campaign(raw).config.images.channels)
+    campaign = load_campaign(raw | describe_network(tmp_path / "model", channels))
+    assert campaign.config.features == ["classical", "taken"]
+    assert training_keys(campaign, "taken")["taken"] == "ab"
+    assert any("reference.parquet" in path for job in list_jobs(campaign) for path in job.outputs)
+
+
+def test_a_network_that_does_not_fit_or_is_not_there_is_told_at_planning(raw, tmp_path):
+    channels = list(load_campaign(raw).config.images.channels)
+    message = str(refusal(raw | describe_network(tmp_path / "a", [*channels, "Far red"], size=64)))
+    assert "key embeddings.taken.path: found a network for" in message
+    assert "Far red; expected" in message
+    assert "set crops.size to 64" in message
+    assert "model.json cannot be read (FileNotFoundError" in str(
+        refusal(raw | {"embeddings": {"taken": {"kind": "file", "path": str(tmp_path / "none")}}})
+    )
+    empty = describe_network(tmp_path / "b", architecture={})
+    assert "model.json cannot be read (KeyError" in str(refusal(raw | empty))
+    sections = describe_network(tmp_path / "c", channels)
+    (tmp_path / "c" / "weights.safetensors").unlink()
+    assert "no weights.safetensors" in str(refusal(raw | sections))
 
 
 def test_mistakes_in_config_and_sheets_are_told_together(raw, tmp_path):

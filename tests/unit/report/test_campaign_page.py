@@ -377,6 +377,8 @@ def test_untrained_weights_say_so(tmp_path):
     words = training_words(tmp_path / "model.json")
     assert words[0].startswith("Not trained")
     assert len(words) == 2
+    (tmp_path / "model.json").write_text(json.dumps(facts | {"kind": "file"}))
+    assert training_words(tmp_path / "model.json")[0] == "Taken as it is: another campaign trained it."
 
 
 def test_what_moved_is_said_in_words_and_numbers_most_first(campaign_page):

@@ -231,10 +231,30 @@ class SelfEmbedding(TrainedEmbedding):
     )
 
 
+class FileEmbedding(Section):
+    """A network that was trained elsewhere, taken as it is."""
+
+    kind: Literal["file"] = Field(
+        description="A network that another campaign trained: nothing is learned; campaigns share its features."
+    )
+    path: str = Field(
+        min_length=1,
+        description="Folder of the network, `results/{campaign}/campaign/embedding/{model}` of that campaign: "
+        "`model.json` and `weights.safetensors`. Its channels and the size of its crops must be this campaign's.",
+    )
+    batch: int = Field(
+        default=256,
+        ge=1,
+        description="Crops in one batch when cells are embedded; halved by itself when a GPU runs out of memory.",
+    )
+
+
 class RandomEmbedding(EmbeddingBase):
     """The same network with random weights: what any trained embedding has to beat."""
 
     kind: Literal["random"] = Field(description="A network that is not trained: the baseline of every trained one.")
 
 
-EmbeddingConfig = Annotated[WeakEmbedding | SelfEmbedding | RandomEmbedding, Field(discriminator="kind")]
+EmbeddingConfig = Annotated[
+    WeakEmbedding | SelfEmbedding | RandomEmbedding | FileEmbedding, Field(discriminator="kind")
+]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import OBJECT, PLATE, SITE, WELL
-from platewise.config.embedding import RandomEmbedding, TrainedEmbedding
+from platewise.config.embedding import FileEmbedding, RandomEmbedding, TrainedEmbedding
 from platewise.crops import object_wells, read_crops
 from platewise.device import DeviceRequest, choose_device, torch_threads
 from platewise.embedding.adversary import in_several, origin_numbers
@@ -29,7 +29,7 @@ Stores = Mapping[str, Sequence[str | Path]]
 def train_embedding(
     stores: Stores,
     wells: pd.DataFrame,
-    config: TrainedEmbedding | RandomEmbedding,
+    config: TrainedEmbedding | RandomEmbedding | FileEmbedding,
     out_dir: str | Path,
     seed: int,
     device: DeviceRequest = "auto",
@@ -70,6 +70,8 @@ def train_embedding(
     out_dir = Path(out_dir)
     if isinstance(config, RandomEmbedding):
         _make_random(stores, config, out_dir, seed)
+    elif isinstance(config, FileEmbedding):
+        _take(stores, config, out_dir, seed)
     else:
         with torch_threads(threads):
             _train(stores, wells, config, out_dir, seed, device, allotted, threads)
@@ -118,6 +120,22 @@ def _make_random(stores: Stores, config: RandomEmbedding, out_dir: Path, seed: i
     network = architecture.build(seed=seed)
     write_table(pd.DataFrame(columns=list(CURVE_COLUMNS), dtype=float), out_dir / CURVES, _provenance(config, seed))
     save_model(out_dir, architecture, network, _facts(config, seed))
+
+
+def _take(stores: Stores, config: FileEmbedding, out_dir: Path, seed: int) -> None:
+    """Copy a network that was trained elsewhere, after a look whether it is whole and fits the crops."""
+    model = load_model(config.path)
+    store = read_crops(next(path for paths in stores.values() for path in paths))
+    if (store.channels, store.size) != (model.architecture.channels, model.architecture.size):
+        raise DataError(
+            f"embedding: {config.path} takes crops of {model.architecture.size} pixels with channels "
+            f"{', '.join(model.architecture.channels)}; {store.path} holds {store.size} pixels and "
+            f"{', '.join(store.channels)}. Hint: name channels and set crops.size as it does, or train a network."
+        )
+    curves = pd.DataFrame(columns=list(CURVE_COLUMNS), dtype=float)
+    write_table(curves, out_dir / CURVES, _provenance(config, seed))
+    facts = _facts(config, seed) | {"taken_from": model.facts}
+    save_model(out_dir, model.architecture, model.network, facts)
 
 
 def split_plates(plates: Sequence[str], config: TrainedEmbedding) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -292,9 +310,9 @@ def _in_one_batch(cells: Cells, classes: Sequence[str]) -> list[str]:
     return sorted(set(cells.names[~several]))
 
 
-def _facts(config: TrainedEmbedding | RandomEmbedding, seed: int) -> dict[str, Any]:
+def _facts(config: TrainedEmbedding | RandomEmbedding | FileEmbedding, seed: int) -> dict[str, Any]:
     return {"kind": config.kind, "config": config.model_dump(mode="json"), "seed": seed}
 
 
-def _provenance(config: TrainedEmbedding | RandomEmbedding, seed: int) -> dict[str, Any]:
+def _provenance(config: TrainedEmbedding | RandomEmbedding | FileEmbedding, seed: int) -> dict[str, Any]:
     return {"stage": "embedding", "algorithm": ALGORITHMS["embedding"], **_facts(config, seed)}

@@ -12,11 +12,13 @@ from pydantic import BaseModel, ValidationError
 
 from platewise.config.base import Section, expected_value
 from platewise.config.campaign import CLASSICAL, CampaignConfig
+from platewise.config.embedding import EmbeddingBase
 from platewise.config.reference import is_tag, sections_of
 from platewise.config.segmentation import MOVED
 from platewise.errors import ConfigError, Problem
 from platewise.plan.annotations import AnnotatedImages, read_annotations
 from platewise.plan.check_segmenters import check_segmenters
+from platewise.plan.embeddings import file_problems
 from platewise.plan.plates import Plate, read_plates
 from platewise.plan.sheets import expand
 from platewise.profiles.plates import plates_of, table_paths
@@ -273,8 +275,9 @@ def _cross_check(config: CampaignConfig, source: str, plate_names: list[str], re
         yield from weight_problems(config.segmentation, source)
     if config.images is not None:
         yield from config.measure.problems(list(config.images.channels))
+    yield from file_problems(config, source)
     for name, embedding in config.embeddings.items():
-        if config.crops.size % embedding.downscale:
+        if isinstance(embedding, EmbeddingBase) and config.crops.size % embedding.downscale:
             yield Problem(
                 f"{source}, key embeddings.{name}.downscale",
                 str(embedding.downscale),

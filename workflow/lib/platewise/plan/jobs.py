@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from platewise.config.campaign import CLASSICAL
 from platewise.plan.campaign import Campaign
+from platewise.plan.embeddings import normalisation
 from platewise.plan.job import Job, make_job
 from platewise.plan.plates import Plate
 from platewise.plan.segmenter_jobs import rank_job, segmenter_jobs, segmenter_stages
@@ -152,7 +153,7 @@ def _training_job(campaign: Campaign, root: str, model: str) -> Job:
 def _embed_jobs(campaign: Campaign, root: str, plate: Plate, model: str) -> Iterator[Job]:
     name, config = plate.row.plate, campaign.config
     folder = f"{root}/plates/{name}"
-    reference = [f"{folder}/crops/reference.parquet"] if config.embeddings[model].normalise == "plate" else []
+    reference = [f"{folder}/crops/reference.parquet"] if normalisation(config.embeddings[model]) == "plate" else []
     for block in plate.blocks:
         if config.crops.keep == "all":
             source = [f"{folder}/crops/{block}.zarr"]
@@ -314,7 +315,7 @@ def _weights(root: str, model: str) -> list[str]:
 
 def _scaled(campaign: Campaign) -> bool:
     """Whether an embedding needs each plate's brightness."""
-    return any(embedding.normalise == "plate" for embedding in campaign.config.embeddings.values())
+    return any(normalisation(embedding) == "plate" for embedding in campaign.config.embeddings.values())
 
 
 def _training_crops(campaign: Campaign, root: str, model: str) -> list[str]:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from platewise.algorithms import ALGORITHMS
+from platewise.config.embedding import FileEmbedding, RandomEmbedding
 from platewise.errors import ConfigError, Problem
 from platewise.files import whole_file
 from platewise.plan.campaign import Campaign
+from platewise.plan.embeddings import read_description
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,12 @@ def training_keys(campaign: Campaign, model: str) -> dict[str, Any]:
     embedding = {key: value for key, value in config["embeddings"][model].items() if key != "batch"}
     sections = {name: config[name] for name in ("crops", "blocks", "metadata", "seed")}
     algorithm = ALGORITHMS["embedding"]
-    return {"embedding": embedding, "channels": config["images"]["channels"], "algorithm": algorithm, **sections}
+    keys = {"embedding": embedding, "channels": config["images"]["channels"], "algorithm": algorithm, **sections}
+    taken = campaign.config.embeddings[model]
+    if isinstance(taken, FileEmbedding):
+        # Another network may lie at the same path one day.
+        keys["taken"] = read_description(taken)["weights_sha256"]
+    return keys
 
 
 def training_plates(campaign: Campaign, model: str) -> list[TrainingPlate]:
@@ -96,7 +103,7 @@ def write_record(folder: Path, keys: dict[str, Any], rows: list[dict[str, Any]],
 def _chosen(campaign: Campaign, model: str) -> list[TrainingPlate]:
     """Return the plates that the config asks for, as they are now."""
     embedding = campaign.config.embeddings[model]
-    if embedding.kind == "random":
+    if isinstance(embedding, RandomEmbedding | FileEmbedding):
         # Nothing is learned; one plate tells the channels.
         names = campaign.plate_names[:1]
     else:

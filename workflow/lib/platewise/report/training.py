@@ -12,6 +12,7 @@ from platewise.errors import DataError
 _AIMS = {
     "weak": "Trained to name what single cells were given; the classifier was then thrown away and the features kept.",
     "self": "Trained to know single cells again after random changes, without names; the features are kept.",
+    "file": "Taken as it is: another campaign trained it.",
     "random": "Not trained: its weights are random, as a baseline of the trained ones.",
 }
 # With more classes than this in one batch, the first ones are named.
@@ -33,7 +34,7 @@ def training_words(path: str | Path) -> list[str]:
     """
     try:
         facts = json.loads(Path(path).read_text())
-        return [_AIMS[facts["kind"]], _size(facts), *(_training(facts) if facts["kind"] != "random" else ())]
+        return [_AIMS[facts["kind"]], _size(facts), *(_training(facts) if facts["kind"] in ("weak", "self") else ())]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: cannot be read ({type(error).__name__}: {error}). Hint: remove its folder and run again; the "

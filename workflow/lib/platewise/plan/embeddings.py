@@ -1,0 +1,60 @@
+"""Networks that are taken as they are: what their folder says of them, read without torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from platewise.config.campaign import CampaignConfig
+from platewise.config.embedding import EmbeddingConfig, FileEmbedding
+from platewise.errors import Problem
+
+# As embedding.model writes them; that module needs torch.
+_MODEL, _WEIGHTS = "model.json", "weights.safetensors"
+
+
+def read_description(embedding: FileEmbedding) -> dict[str, Any]:
+    """Return what ``model.json`` says.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it cannot be read.
+    """
+    return json.loads((Path(embedding.path) / _MODEL).read_text())
+
+
+def normalisation(embedding: EmbeddingConfig) -> Literal["crop", "plate"]:
+    """Return how a network wants brightness to be made comparable."""
+    if isinstance(embedding, FileEmbedding):
+        return read_description(embedding)["architecture"]["normalise"]
+    return embedding.normalise
+
+
+def file_problems(config: CampaignConfig, source: str) -> Iterator[Problem]:
+    """Find networks to be taken that are not there, not whole, or not for this campaign's crops."""
+    for name, embedding in config.embeddings.items():
+        if not isinstance(embedding, FileEmbedding):
+            continue
+        place = f"{source}, key embeddings.{name}.path"
+        remedy = "copy the whole folder of a trained network, and give its path"
+        try:
+            facts = read_description(embedding)
+            architecture = facts["architecture"]
+            channels, size = list(architecture["channels"]), architecture["size"]
+            described = {architecture["normalise"], facts["weights_sha256"]}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            found = f"{embedding.path}: {_MODEL} cannot be read ({type(error).__name__}: {error})"
+            yield Problem(place, found, f"a folder with {_MODEL} and {_WEIGHTS}", remedy)
+            continue
+        if None in described or not (Path(embedding.path) / _WEIGHTS).is_file():
+            yield Problem(place, f"{embedding.path}: no {_WEIGHTS}", f"a folder with {_MODEL} and {_WEIGHTS}", remedy)
+        own = [] if config.images is None else list(config.images.channels)
+        if channels != own:
+            expected = f"{', '.join(own)}, the channels of this campaign"
+            yield Problem(place, f"a network for {', '.join(channels)}", expected, "name and order channels as it does")
+        if size != config.crops.size:
+            expected = f"crops of {config.crops.size} pixels, crops.size"
+            yield Problem(place, f"a network for crops of {size} pixels", expected, f"set crops.size to {size}")
