@@ -53,6 +53,7 @@ from platewise.plan.sizes import (
 from platewise.plan.training import (
     is_trained,
     record_path,
+    shown_blocks,
     training_keys,
     training_plates,
     untrained_plates,
@@ -266,19 +267,18 @@ def get_training_crops(wildcards):
     ]
 
 
-def get_training_embeddings(wildcards):
-    return [
-        f"<results>/plates/{plate.row['plate']}/embeddings/{wildcards.model}/{block}.parquet"
-        for plate in TRAINED_ON[wildcards.model]
-        for block in plate.blocks
-    ]
+def of_shown(pattern):
+    """An input function: a file of every block whose cells a network was trained or validated on."""
 
+    def get_shown_files(wildcards):
+        shown = shown_blocks(CAMPAIGN, wildcards.model)
+        files = [
+            pattern.format(plate=plate, block=block, model=wildcards.model)
+            for plate, block in shown
+        ]
+        return list(dict.fromkeys(files))
 
-def get_training_wells(wildcards):
-    return [
-        f"<results>/plates/{plate.row['plate']}/profiles/{wildcards.model}.wells.parquet"
-        for plate in TRAINED_ON[wildcards.model]
-    ]
+    return get_shown_files
 
 
 def get_embedding_source():

@@ -70,9 +70,11 @@ if CAMPAIGN.config.embeddings:
         """Choose the cells that stand for each treatment by rule, and ask the network what it sees in them."""
         input:
             # Of the plates that it was trained on: others need not have crops.
-            crops=get_training_crops,
-            embeddings=get_training_embeddings,
-            wells=get_training_wells,
+            crops=of_shown("<results>/plates/{plate}/crops/{block}.zarr"),
+            embeddings=of_shown(
+                "<results>/plates/{plate}/embeddings/{model}/{block}.parquet"
+            ),
+            wells=of_shown("<results>/plates/{plate}/profiles/{model}.wells.parquet"),
             treatments="<campaign>/explanation/{model}.treatments.parquet",
             weights="<campaign>/embedding/{model}/weights.safetensors",
             model="<campaign>/embedding/{model}/model.json",

@@ -160,6 +160,12 @@ def test_no_cell_at_all_gives_an_empty_table(tmp_path):
     assert load_tensors(files["pictures_out"])[0] == {}
 
 
+def test_no_plate_left_that_the_network_was_trained_on_gives_an_empty_table(tmp_path):
+    files = make_campaign(tmp_path)
+    run_show_exemplars(**files | {"crops": [], "embeddings": [], "wells": []})
+    assert list(read_table(files["table_out"])) == EXEMPLAR_COLUMNS
+
+
 def test_cells_are_joined_by_their_keys_in_whatever_order(tmp_path):
     files = make_campaign(tmp_path)
     table = read_table(files["embeddings"][0]).sample(frac=1, random_state=0)

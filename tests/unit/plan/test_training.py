@@ -11,6 +11,7 @@ from platewise.plan.campaign import load_campaign
 from platewise.plan.training import (
     is_trained,
     record_path,
+    shown_blocks,
     training_keys,
     training_plates,
     untrained_plates,
@@ -131,3 +132,15 @@ def test_a_broken_record_is_an_error_with_its_remedy(campaign, text):
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"deep\.plates\.json: found no record of a training.*Hint: remove the file"):
         training_plates(campaign(), "deep")
+
+
+def test_cells_are_shown_of_plates_and_blocks_that_are_still_there(campaign, tmp_path):
+    assert shown_blocks(campaign({"train_plates": ["P002"]}), "deep") == [("P002", "A01-A03"), ("P002", "B01-B03")]
+    train(campaign())
+    sheet = tmp_path / "plates.tsv"
+    sheet.write_text("".join(line for line in sheet.read_text().splitlines(True) if "P002" not in line))
+    for block in ("A01-A03", "B01-B03"):
+        (tmp_path / f"results/bench/plates/P002/crops/{block}.zarr").mkdir(parents=True)
+    left = campaign()
+    assert names(left) == ["P001", "P002"]
+    assert shown_blocks(left, "deep") == [("P001", "A01-A03"), ("P001", "B01-B03")]

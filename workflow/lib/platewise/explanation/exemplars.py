@@ -195,6 +195,8 @@ def explain_cell(
 
 def read_cells(crops: Sequence[str | Path], embeddings: Sequence[str], wells: Sequence[str]) -> Cells:
     """Join crops, features and what wells were given; cells that lack one of them are left out."""
+    if not crops:
+        return Cells(pd.DataFrame(columns=[PERTURBATION, DOSE, "Control", *_KEYS]), np.empty((0, 0)), [])
     stores = [read_crops(path) for path in crops]
     parts = []
     for number, (path, store) in enumerate(zip(crops, stores, strict=True)):

@@ -17,7 +17,7 @@ from platewise.plan.job import Job, make_job
 from platewise.plan.plates import Plate
 from platewise.plan.segmenter_jobs import rank_job, segmenter_jobs, segmenter_stages
 from platewise.plan.segmenters import ALL, own_files
-from platewise.plan.training import is_trained, training_plates
+from platewise.plan.training import is_trained, shown_blocks, training_plates
 
 
 def list_jobs(campaign: Campaign) -> list[Job]:
@@ -276,12 +276,12 @@ def _explanation_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
 
 def _exemplar_inputs(campaign: Campaign, root: str, model: str) -> list[str]:
     """Return crops, features and wells of the plates that a network was trained on, and the network."""
-    files = [*_training_crops(campaign, root, model), *_weights(root, model)]
-    for plate in training_plates(campaign, model):
-        folder = f"{root}/plates/{plate.row['plate']}"
-        files += [f"{folder}/embeddings/{model}/{block}.parquet" for block in plate.blocks]
+    files = _weights(root, model)
+    for plate, block in shown_blocks(campaign, model):
+        folder = f"{root}/plates/{plate}"
+        files += [f"{folder}/crops/{block}.zarr", f"{folder}/embeddings/{model}/{block}.parquet"]
         files.append(f"{folder}/profiles/{model}.wells.parquet")
-    return files
+    return list(dict.fromkeys(files))
 
 
 _NETWORK = ("edges.parquet", "nodes.parquet", "network.graphml", "network.h5ad")

@@ -57,6 +57,20 @@ def training_plates(campaign: Campaign, model: str) -> list[TrainingPlate]:
     return _chosen(campaign, model) if recorded is None else recorded
 
 
+def shown_blocks(campaign: Campaign, model: str) -> list[tuple[str, str]]:
+    """Return plate and block of the cells that an embedding was trained or validated on and that are still there.
+
+    A plate may have left the campaign since, or be cut into other blocks.
+    """
+    return [
+        (plate.row["plate"], block)
+        for plate in training_plates(campaign, model)
+        if plate.row["plate"] in campaign.plates
+        for block in plate.blocks
+        if block in campaign.plates[plate.row["plate"]].blocks
+    ]
+
+
 def is_trained(campaign: Campaign, model: str) -> bool:
     """Whether the network that the config asks for was trained already: what becomes of its cells matters no more."""
     return _recorded(campaign, model) is not None
