@@ -22,6 +22,7 @@ from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import Campaign, read_levels
 from platewise.evaluation.precision import annotation_precision, mean_precision, replicate_precision
 from platewise.evaluation.similarity import Cosine
+from platewise.profiles.frame import treatment_keys
 from platewise.tables import read_table, write_table
 
 DIFFERENCE_COLUMNS = [
@@ -82,13 +83,17 @@ def run_score_differences(
     config, network
         Sections of the config.
     """
-    wells = _shared_keys(profiles.values(), [PLATE, WELL])
-    treatments = _shared_keys(consensus.values(), [PERTURBATION, DOSE])
+    wells = _shared([_well_keys(read_table(path, [PLATE, WELL])) for path in profiles.values()])
+    treatments = _shared([treatment_keys(read_table(path, [PERTURBATION, DOSE])) for path in consensus.values()])
     scores = {}
     # One variant in memory at a time.
     for variant in profiles:
-        own = _rows_of(read_table(profiles[variant]), wells), _rows_of(read_table(consensus[variant]), treatments)
-        scores[variant] = draw_scores(read_levels(*own, network), config)
+        campaign = read_levels(
+            _rows(read_table(profiles[variant]), _well_keys, wells),
+            _rows(read_table(consensus[variant]), treatment_keys, treatments),
+            network,
+        )
+        scores[variant] = draw_scores(campaign, config)
     facts = {"stage": "evaluation", "algorithm": ALGORITHMS["evaluation"], "parameters": config.model_dump()}
     write_table(score_differences(scores, preset), out, facts)
 
@@ -191,17 +196,15 @@ METRICS = {
 }
 
 
-def _shared_keys(paths: Sequence[str], columns: list[str]) -> pd.MultiIndex:
+def _shared(keys: Sequence[pd.MultiIndex]) -> pd.MultiIndex:
     """Return the rows that every table has, sorted."""
-    keys = [_keys(read_table(path, columns)) for path in paths]
     return reduce(lambda first, second: first.intersection(second), keys).sort_values()
 
 
-def _rows_of(table: pd.DataFrame, keys: pd.MultiIndex) -> pd.DataFrame:
+def _rows(table: pd.DataFrame, keys_of: Callable[[pd.DataFrame], pd.MultiIndex], wanted: pd.MultiIndex) -> pd.DataFrame:
     """Return the rows with these keys, in their order."""
-    return table.iloc[_keys(table[keys.names]).get_indexer(keys)].reset_index(drop=True)
+    return table.iloc[keys_of(table).get_indexer(wanted)].reset_index(drop=True)
 
 
-def _keys(table: pd.DataFrame) -> pd.MultiIndex:
-    # NaN is a dose like any other; -1 cannot be one.
-    return pd.MultiIndex.from_frame(table.fillna({DOSE: -1.0}) if DOSE in table else table)
+def _well_keys(table: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(table[[PLATE, WELL]])

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from platewise.columns import BATCH, CELL_COUNT, DOSE, MOA, PERTURBATION, PLATE, WELL
+from platewise.columns import BATCH, CELL_COUNT, MOA, PERTURBATION, PLATE, WELL
 from platewise.config.network import NetworkConfig
 from platewise.evaluation.similarity import CloseNumber, ClosePosition, Cosine, Similarity
 from platewise.network.nodes import build_nodes, split_annotation
 from platewise.plan.wells import parse_well
-from platewise.profiles.frame import is_negcon, split_profiles, treatment_codes
+from platewise.profiles.frame import is_negcon, split_profiles, treatment_codes, treatment_keys
 
 CELL_COUNT_BASELINE = "cell_count"
 POSITION_BASELINE = "position"
@@ -128,8 +128,4 @@ def describe(campaign: Campaign) -> dict[str, str]:
 
 
 def _consensus_rows(wells: pd.DataFrame, treatments: pd.DataFrame) -> np.ndarray:
-    # NaN is a dose like any other here; -1 cannot be one.
-    keys = {
-        key: row for row, key in enumerate(zip(treatments[PERTURBATION], treatments[DOSE].fillna(-1.0), strict=True))
-    }
-    return np.array([keys.get(key, -1) for key in zip(wells[PERTURBATION], wells[DOSE].fillna(-1.0), strict=True)], int)
+    return treatment_keys(treatments).get_indexer(treatment_keys(wells))

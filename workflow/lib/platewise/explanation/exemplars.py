@@ -17,7 +17,7 @@ from platewise.embedding.model import EmbeddingModel, load_model
 from platewise.embedding.preprocess import compress, shrink_crops, standardise
 from platewise.embedding.reference import reference_of_stores
 from platewise.explanation.saliency import channel_shares, integrated_gradients
-from platewise.profiles.frame import is_negcon
+from platewise.profiles.frame import is_negcon, treatment_keys
 from platewise.tables import read_table, read_tables, write_table
 from platewise.weights import save_tensors
 
@@ -75,7 +75,7 @@ def run_show_exemplars(
     model = load_model(model_dir)
     cells = read_cells(crops, embeddings, wells)
     order = read_table(treatments).sort_values(["Moved", PERTURBATION, DOSE], ascending=[False, True, True])
-    wanted = list(zip(order[PERTURBATION], order[DOSE], strict=True))[:MOST_TREATMENTS]
+    wanted = treatment_keys(order)[:MOST_TREATMENTS]
     references = _references(crops)
     table, pictures = show_exemplars(cells, wanted, model, references)
     facts = {"stage": "explanation", "algorithm": ALGORITHMS["explanation"], "model": model.digest}
@@ -86,7 +86,7 @@ def run_show_exemplars(
 
 def show_exemplars(
     cells: Cells,
-    wanted: Sequence[tuple[str, float]],
+    wanted: pd.MultiIndex,
     model: EmbeddingModel,
     references: Mapping[str, np.ndarray],
 ) -> tuple[pd.DataFrame, dict[str, torch.Tensor]]:
@@ -101,7 +101,7 @@ def show_exemplars(
     cells
         From ``read_cells``.
     wanted
-        Perturbation and dose of each treatment.
+        The treatments to show, from ``treatment_keys``.
     model
         The network whose features are in ``cells``.
     references
@@ -114,10 +114,9 @@ def show_exemplars(
     scale = np.where(spread > 0, spread, 1)
     scaled = (cells.features - usual.mean(axis=0)) / scale if len(usual) else cells.features
     groups = [(None, np.flatnonzero(control))] if control.any() else []
-    named = list(zip(cells.keys[PERTURBATION], cells.keys[DOSE].fillna(-1.0), strict=True))
-    for name, dose in wanted:
-        key = (name, -1.0 if np.isnan(dose) else dose)
-        own = np.array([found == key for found in named], dtype=bool) & ~control
+    named = treatment_keys(cells.keys)
+    for key in wanted:
+        own = np.asarray(named == key, dtype=bool) & ~control
         if own.any():
             groups.append((key, np.flatnonzero(own)))
     rows, pictures = [], {"crops": [], "saliency": [], "shares": []}

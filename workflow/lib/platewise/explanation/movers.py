@@ -14,6 +14,7 @@ from platewise.columns import DOSE, PERTURBATION, PLATE, WELL
 from platewise.evaluation.inference import benjamini_hochberg
 from platewise.explanation.words import describe
 from platewise.profiles.frame import is_negcon, split_profiles, treatment_codes
+from platewise.profiles.select import telling_features
 from platewise.tables import read_table, read_tables, write_table
 
 MOVER_COLUMNS = [PERTURBATION, DOSE, "Feature", "Effect", "Ratio", "PValue", "QValue"]
@@ -56,10 +57,7 @@ def run_explain_treatments(
     channels
         Names of the channels, for words.
     """
-    selection = read_table(selection_path)
-    # A feature that was left out because another says the same is still the better word for it.
-    alike = selection["Reason"].str.startswith("correlated")
-    tested = selection.loc[selection["Kept"] | alike, "Feature"].tolist()
+    tested = telling_features(read_table(selection_path))
     found = find_movers(read_tables(normalised_paths), read_tables(wells_paths), tested, channels)
     facts = {"stage": "explanation", "algorithm": ALGORITHMS["explanation"], "parameters": {"max_q": MAX_Q}}
     write_table(found.features, movers_out, facts)

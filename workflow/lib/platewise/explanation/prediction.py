@@ -10,6 +10,7 @@ import pandas as pd
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import PERTURBATION, PLATE, WELL
 from platewise.profiles.frame import split_profiles
+from platewise.profiles.select import telling_features
 from platewise.tables import read_table, read_tables, write_table
 
 PREDICTION_COLUMNS = ["Feature", "R2", "Alike", "Correlation", "Wells", "Note"]
@@ -36,9 +37,7 @@ def run_explain_features(
     out
         ``C/explanation/{model}.predicted.parquet``.
     """
-    selection = read_table(engineered_selection)
-    alike = selection["Reason"].str.startswith("correlated")
-    engineered = selection.loc[selection["Kept"] | alike, "Feature"].tolist()
+    engineered = telling_features(read_table(engineered_selection))
     table = predict_features(read_tables(learned_paths), read_tables(engineered_paths), engineered)
     write_table(table, out, {"stage": "explanation", "algorithm": ALGORITHMS["explanation"]})
 

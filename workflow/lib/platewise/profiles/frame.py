@@ -53,6 +53,14 @@ def is_negcon(metadata: pd.DataFrame) -> np.ndarray:
     return (metadata[CONTROL_TYPE] == NEGCON).to_numpy()
 
 
+def treatment_keys(table: pd.DataFrame) -> pd.MultiIndex:
+    """Return perturbation and dose of each row, to look rows up by.
+
+    A missing dose is -1, which no dose is: NaN equals nothing.
+    """
+    return pd.MultiIndex.from_arrays([table[PERTURBATION], table[DOSE].astype(float).fillna(-1.0)])
+
+
 def treatment_codes(metadata: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
     """Number the treatments (perturbation at a dose) in the order of name and dose.
 

@@ -14,6 +14,7 @@ from platewise.profiles.frame import join_profiles, split_profiles
 from platewise.tables import read_tables, write_table
 
 IMPUTED = "Metadata_ImputedFeatures"
+_ALIKE = "correlated with another feature"
 
 
 def run_select_features(normalised_paths: Sequence[str], out: str, selection_out: str, config: SelectConfig) -> None:
@@ -74,7 +75,7 @@ def choose_features(table: pd.DataFrame, config: SelectConfig) -> pd.DataFrame:
     left = [index for index, name in enumerate(features) if not reasons[name]]
     matrix = correlations(values[:, left])
     for dropped, kept, value in correlated_features(matrix, config.max_correlation):
-        reasons[features[left[dropped]]] = f"correlated with another feature ({value:.3f} with {features[left[kept]]})"
+        reasons[features[left[dropped]]] = f"{_ALIKE} ({value:.3f} with {features[left[kept]]})"
     return _selection(reasons, gaps)
 
 
@@ -157,6 +158,15 @@ def apply_selection(table: pd.DataFrame, selection: pd.DataFrame) -> pd.DataFram
     kept = values[:, [place[name] for name in chosen]]
     metadata = metadata.assign(**{IMPUTED: np.isnan(kept).sum(axis=1).astype(np.int32)})
     return join_profiles(metadata, np.nan_to_num(kept), chosen)
+
+
+def telling_features(selection: pd.DataFrame) -> list[str]:
+    """Return the features that tell something: the kept ones, and those left out because another says the same.
+
+    Of two features that say the same, the one that was left out may be the one with a name for it.
+    """
+    alike = selection["Reason"].str.startswith(_ALIKE)
+    return selection.loc[selection["Kept"] | alike, "Feature"].tolist()
 
 
 def _selection(reasons: dict[str, str], gaps: np.ndarray) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 from platewise.columns import DOSE, PERTURBATION
 from platewise.config.campaign import CLASSICAL
 from platewise.explanation.movers import MAX_Q
+from platewise.profiles.frame import treatment_keys
 from platewise.report.numbers import dose, fixed, is_number, p_value, significant
 
 # More treatments than this are in the tables only.
@@ -50,7 +51,7 @@ def moved_rows(treatments: Mapping[str, pd.DataFrame], movers: Mapping[str, pd.D
     treatments, movers
         Kind of features to its tables.
     """
-    keyed = {kind: table.set_index(_keys(table)) for kind, table in treatments.items()}
+    keyed = {kind: table.set_index(treatment_keys(table)) for kind, table in treatments.items()}
     largest = {kind: _largest(table) for kind, table in movers.items()}
     total: dict[tuple[str, float], int] = {}
     for table in keyed.values():
@@ -102,16 +103,11 @@ def predicted_features(tables: Mapping[str, pd.DataFrame]) -> list[Predicted]:
     return found
 
 
-def _keys(table: pd.DataFrame) -> pd.MultiIndex:
-    # NaN is a dose like any other; -1 cannot be one.
-    return pd.MultiIndex.from_arrays([table[PERTURBATION], table[DOSE].fillna(-1.0)])
-
-
 def _largest(movers: pd.DataFrame) -> dict[tuple[str, float], list[str]]:
     """Return the largest effects of each treatment that are sure."""
     sure = movers[movers["QValue"] < MAX_Q]
     top = sure.iloc[sure["Effect"].abs().argsort(kind="stable")[::-1]].copy()
-    top["Key"] = list(_keys(top))
+    top["Key"] = list(treatment_keys(top))
     return {
         key: [
             f"{row['Feature']} {'+' if row['Effect'] > 0 else '−'}{significant(abs(row['Effect']), 2)} "
