@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-from platewise.device import torch_threads
 from platewise.explanation.exemplars import run_show_exemplars
 from platewise.jobs import log_to
 
 log_to(snakemake.log[0])
-with torch_threads(snakemake.threads):
-    run_show_exemplars(
-        snakemake.input.crops,
-        snakemake.input.embeddings,
-        snakemake.input.wells,
-        snakemake.input.treatments,
-        Path(snakemake.input.weights).parent,
-        snakemake.output.table,
-        snakemake.output.pictures,
-    )
+run_show_exemplars(
+    snakemake.input.crops,
+    snakemake.input.embeddings,
+    snakemake.input.wells,
+    snakemake.input.treatments,
+    Path(snakemake.input.weights).parent,
+    snakemake.output.table,
+    snakemake.output.pictures,
+    snakemake.threads,
+)

@@ -13,6 +13,7 @@ import torch
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import CONTROL_TYPE, DOSE, OBJECT, PERTURBATION, PLATE, SITE, WELL, feature_columns
 from platewise.crops import CropStore, object_wells, read_crops
+from platewise.device import torch_threads
 from platewise.embedding.model import EmbeddingModel, load_model
 from platewise.embedding.preprocess import compress, shrink_crops, standardise
 from platewise.embedding.reference import reference_of_stores
@@ -52,6 +53,7 @@ def run_show_exemplars(
     model_dir: str | Path,
     table_out: str | Path,
     pictures_out: str | Path,
+    threads: int = 1,
 ) -> None:
     """Choose the exemplars of a campaign, and write who they are and what they look like.
 
@@ -71,13 +73,16 @@ def run_show_exemplars(
         ``C/explanation/{model}.exemplars.safetensors``: ``crops`` (treatment, cell, channel, y, x) uint16, zero where a
         treatment has fewer cells; ``saliency`` (treatment, channel, y, x) float32 and ``shares`` (treatment, channel)
         of the first cell of each. None of these where there is no cell.
+    threads
+        CPU threads: a few cells need no GPU.
     """
     model = load_model(model_dir)
     cells = read_cells(crops, embeddings, wells)
     order = read_table(treatments).sort_values(["Moved", PERTURBATION, DOSE], ascending=[False, True, True])
     wanted = treatment_keys(order)[:MOST_TREATMENTS]
     references = _references(crops)
-    table, pictures = show_exemplars(cells, wanted, model, references)
+    with torch_threads(threads):
+        table, pictures = show_exemplars(cells, wanted, model, references)
     facts = {"stage": "explanation", "algorithm": ALGORITHMS["explanation"], "model": model.digest}
     write_table(table, table_out, facts)
     channels = list(model.architecture.channels)
