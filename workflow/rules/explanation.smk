@@ -89,8 +89,8 @@ if CAMPAIGN.config.embeddings:
             "../../envs/cpu.yaml"
         threads: 1
         resources:
-            mem_mb=asked_memory("show_exemplars", get_training_size),
-            runtime=asked_runtime("show_exemplars", get_training_size),
+            mem_mb=asked_memory("show_exemplars", get_engineered_size),
+            runtime=asked_runtime("show_exemplars", get_engineered_size),
         params:
             algorithm=ALGORITHMS["explanation"],
         script:

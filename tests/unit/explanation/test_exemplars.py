@@ -16,6 +16,7 @@ from platewise.embedding.task import embedding_table
 from platewise.explanation.exemplars import (
     CELLS,
     EXEMPLAR_COLUMNS,
+    _evenly,
     explain_cell,
     nearest_to_medoid,
     read_cells,
@@ -186,3 +187,23 @@ def test_a_cell_is_explained_at_the_scale_of_its_plate(tmp_path):
     two = explain_cell(model, 2 * crop, np.ones(8), 2 * reference)
     assert one.shape == (1, 2, SIDE // 2, SIDE // 2)
     torch.testing.assert_close(one, two, rtol=0.05, atol=5e-3)
+
+
+def test_of_many_cells_of_a_well_some_are_taken_evenly():
+    wells = pd.Series(["A01"] * 3 + ["A02"] * 120)
+    taken = _evenly(wells)
+    assert taken[:3].all()
+    places = np.flatnonzero(taken[3:])
+    assert len(places) == 50
+    assert set(np.diff(places)) <= {2, 3}
+
+
+def test_a_plate_without_cells_is_left_out(tmp_path):
+    files = make_campaign(tmp_path)
+    empty = tmp_path / "plates/P2/crops/A01-A04.zarr"
+    write_crops(empty, np.empty((0, 2, SIDE, SIDE), np.uint16), np.empty((0, 4), np.int32), CHANNELS, {})
+    write_table(read_table(files["embeddings"][0]).head(0), tmp_path / "none.parquet")
+    make_model(tmp_path / "model", "plate")
+    more = {"crops": [*files["crops"], empty], "embeddings": [*files["embeddings"], str(tmp_path / "none.parquet")]}
+    run_show_exemplars(**files | more)
+    assert set(read_table(files["table_out"])["Metadata_Plate"]) == {"P1"}

@@ -100,6 +100,14 @@ def test_a_ratio_needs_two_positive_numbers():
     assert np.isnan(control_ratios(table, none, [AREA])).all()
 
 
+def test_a_table_that_was_normalised_before_has_no_ratios():
+    table = wells(others=0)
+    assert np.isnan(control_ratios(table, table, [AREA])).all()
+    # Nor where controls lie so near 0 that they are as good as there.
+    near = table.assign(**{AREA: table[AREA] - table[AREA].min() + 0.01})
+    assert np.isnan(control_ratios(table, near, [AREA])).any()
+
+
 def test_too_few_controls_or_wells_are_said():
     few = wells(controls=2)
     found = find_movers(few, raw(few), features_of(few), ())
@@ -107,8 +115,11 @@ def test_too_few_controls_or_wells_are_said():
     assert found.treatments["Moved"].tolist() == [0, 0]
     assert found.features["QValue"].isna().all()
     one = wells(treated=1)
-    notes = find_movers(one, raw(one), features_of(one), ()).treatments["Note"]
-    assert notes.tolist() == ["one well: nothing can be sure"] * 2
+    found = find_movers(one, raw(one), features_of(one), ())
+    assert found.treatments["Note"].tolist() == ["one well: nothing can be sure"] * 2
+    assert found.treatments["Moved"].tolist() == [0, 0]
+    assert found.features["PValue"].isna().all()
+    assert found.features["Effect"].notna().all()
 
 
 def test_missing_values_count_as_the_controls_centre():

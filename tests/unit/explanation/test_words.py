@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from platewise.config.measure import MeasureConfig
 from platewise.explanation.words import describe, phrase
+from platewise.measure.field import measure_field
 
 CHANNELS = ("DNA", "ER", "RNA", "Far_Red")
 NONE = math.nan
@@ -84,3 +87,23 @@ def test_what_is_vague_is_said_only_where_there_is_room():
 
 def test_nothing_moved_is_nothing_said():
     assert describe(moved(), CHANNELS) == ""
+
+
+def test_a_stronger_texture_is_one():
+    """Of two cells, the noisy one has the stronger texture in the words of every feature that has words for it."""
+    y, x = np.mgrid[:64, :128]
+    labels = np.zeros((64, 128), np.int32)
+    for number, column in ((1, 32), (2, 96)):
+        labels[(y - 32) ** 2 + (x - column) ** 2 < 24**2] = number
+    rng = np.random.default_rng(0)
+    smooth = 1000 + 300 * np.sin(x / 9) * np.cos(y / 9)
+    image = np.where(labels == 2, smooth + rng.normal(0, 250, labels.shape), smooth).clip(1)[None].astype(np.float32)
+    config = MeasureConfig(groups=[{"group": "Texture"}])
+    table = measure_field(image, {"nuclei": labels, "cells": labels}, ["DNA"], config)
+    said = 0
+    for name in [column for column in table if column.startswith("Cells_Texture")]:
+        found = phrase(name, float(table[name][1] - table[name][0]), NONE, CHANNELS)
+        if not found.vague:
+            assert found.words == "DNA of a stronger texture in cells", name
+            said += 1
+    assert said >= 7

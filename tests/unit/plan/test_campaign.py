@@ -175,7 +175,8 @@ def test_crops_that_the_network_cannot_shrink(raw):
 
 
 def describe_network(folder, channels=("DNA",), size=96, **changes):
-    facts = {"architecture": {"channels": list(channels), "size": size, "normalise": "plate"}, "weights_sha256": "ab"}
+    shape = {"normalise": "plate", "downscale": 2, "network": "small", "width": 16, "features": 128}
+    facts = {"architecture": {"channels": list(channels), "size": size, **shape}, "weights_sha256": "ab"}
     folder.mkdir()
     (folder / "model.json").write_text(json.dumps(facts | changes))
     (folder / "weights.safetensors").touch()

@@ -17,9 +17,10 @@ from platewise.columns import CELL_COUNT
 from platewise.config.report import ReportConfig
 from platewise.errors import DataError
 from platewise.evaluation.differences import DIFFERENCE_COLUMNS
+from platewise.explanation.movers import MOVER_COLUMNS, SUMMARY_COLUMNS
 from platewise.explanation.prediction import PREDICTION_COLUMNS
 from platewise.report.differences import learned_against_classical
-from platewise.report.explanation import predicted_features
+from platewise.report.explanation import moved_rows, predicted_features
 from platewise.report.training import training_words
 from platewise.tables import read_table, write_table
 from platewise.weights import save_tensors
@@ -394,6 +395,12 @@ def test_what_moved_is_said_in_words_and_numbers_most_first(campaign_page):
     assert (second["Perturbation"], second["deep features"], second["Largest effects"]) == ("alone", "no wells", "none")
     assert (third["Perturbation"], third["Dose"]) == (HOSTILE, "none")
     assert third["In words"] == "nothing that is sure one well: nothing can be sure"
+
+
+def test_what_moved_without_words_is_not_called_nothing():
+    table = pd.DataFrame([["a", 1.0, 4, 7, 900, "", ""], ["b", 1.0, 4, 0, 900, "", ""]], columns=SUMMARY_COLUMNS)
+    rows = moved_rows({"classical": table}, {"classical": pd.DataFrame(columns=MOVER_COLUMNS)})
+    assert [row.words for row in rows] == ["features that have no words here", "nothing that is sure"]
 
 
 def test_more_treatments_than_the_page_shows_are_counted(write_campaign, tmp_path, campaign):

@@ -181,7 +181,9 @@ class Recognising(Objective):
         """Look at two changed copies of each cell."""
         copies = [augment(crops, self._config.augment, rng) for _ in range(2)]
         features = network.features(compress(torch.cat(copies))).float()
-        loss = alike_and_spread(*network.head(features).float().chunk(2))
+        # Covariances of half precision would be noise.
+        with torch.autocast(crops.device.type, enabled=False):
+            loss = alike_and_spread(*network.head(features).chunk(2))
         return Step(loss, features[: len(crops)], math.nan)
 
     @torch.no_grad()
@@ -196,9 +198,13 @@ class Recognising(Objective):
         network.eval()
         device = next(network.parameters()).device
         rng = np.random.default_rng(0)
-        rows = np.sort(rng.permutation(len(cells))[: self._config.batch])
-        step = self.look(network, prepare(cells, rows, self._config, device), rows, rng)
-        return figures | {f"{prefix}_loss": step.loss.item()}
+        # As many at a time as in training: covariances of fewer cells are larger.
+        batch = min(self._config.train_batch, len(cells))
+        parts = np.split(rng.permutation(len(cells))[: len(cells) // batch * batch], len(cells) // batch)
+        losses = [
+            self.look(network, prepare(cells, part, self._config, device), part, rng).loss.item() for part in parts
+        ]
+        return figures | {f"{prefix}_loss": float(np.mean(losses))}
 
 
 def alike_and_spread(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:

@@ -27,6 +27,7 @@ CELLS = 6
 MOST_TREATMENTS = 24
 # The medoid is sought among so many cells at most, drawn evenly: its search is quadratic.
 _MOST_CELLS = 2000
+_CELLS_A_WELL = 50
 _KEYS = [PLATE, WELL, SITE, OBJECT]
 EXEMPLAR_COLUMNS = [PERTURBATION, DOSE, "Control", "Rank", *_KEYS, "Distance", "Cells"]
 
@@ -80,7 +81,7 @@ def run_show_exemplars(
     cells = read_cells(crops, embeddings, wells)
     order = read_table(treatments).sort_values(["Moved", PERTURBATION, DOSE], ascending=[False, True, True])
     wanted = treatment_keys(order)[:MOST_TREATMENTS]
-    references = _references(crops)
+    references = _references(cells, model)
     with torch_threads(threads):
         table, pictures = show_exemplars(cells, wanted, model, references)
     facts = {"stage": "explanation", "algorithm": ALGORITHMS["explanation"], "model": model.digest}
@@ -198,36 +199,49 @@ def explain_cell(
 
 
 def read_cells(crops: Sequence[str | Path], embeddings: Sequence[str], wells: Sequence[str]) -> Cells:
-    """Join crops, features and what wells were given; cells that lack one of them are left out."""
-    if not crops:
-        return Cells(pd.DataFrame(columns=[PERTURBATION, DOSE, "Control", *_KEYS]), np.empty((0, 0)), [])
+    """Join crops, features and what wells were given; cells that lack one of them are left out.
+
+    Of a well with more than 50 cells of a block, 50 evenly spaced ones are taken. ``crops`` and ``embeddings`` are of
+    the same blocks, in the same order; one block is held in memory beside what was chosen.
+    """
     stores = [read_crops(path) for path in crops]
-    parts = []
-    for number, (path, store) in enumerate(zip(crops, stores, strict=True)):
-        parts.append(
-            pd.DataFrame(
-                {
-                    PLATE: Path(path).parents[1].name,
-                    WELL: object_wells(store.objects),
-                    SITE: store.objects[:, 2].astype(np.int64),
-                    OBJECT: store.objects[:, 3].astype(np.int64),
-                    "Store": number,
-                    "Place": np.arange(len(store.objects)),
-                }
-            )
+    given = read_tables(wells, [PLATE, WELL, PERTURBATION, DOSE, CONTROL_TYPE]) if wells else None
+    parts, features = [], [np.empty((0, 0))] if not crops else []
+    for number, (path, store, table) in enumerate(zip(crops, stores, embeddings, strict=True)):
+        keys = pd.DataFrame(
+            {
+                PLATE: Path(path).parents[1].name,
+                WELL: object_wells(store.objects),
+                SITE: store.objects[:, 2].astype(np.int64),
+                OBJECT: store.objects[:, 3].astype(np.int64),
+                "Store": number,
+                "Place": np.arange(len(store.objects)),
+            }
         )
-    given = read_tables(wells, [PLATE, WELL, PERTURBATION, DOSE, CONTROL_TYPE])
-    given = given.assign(Control=is_negcon(given)).drop(columns=CONTROL_TYPE)
-    features = read_tables(embeddings)
-    joined = pd.concat(parts, ignore_index=True).merge(given, on=[PLATE, WELL]).merge(features, on=_KEYS)
-    names = feature_columns(features.columns)
-    keys = joined.drop(columns=names).sort_values(_KEYS, kind="stable")
-    return Cells(keys.reset_index(drop=True), joined.loc[keys.index, names].to_numpy(np.float64), stores)
+        known = read_table(table)
+        names = feature_columns(known.columns)
+        joined = keys.merge(given, on=[PLATE, WELL]).merge(known, on=_KEYS).sort_values(_KEYS, kind="stable")
+        joined = joined[_evenly(joined[WELL])]
+        parts.append(joined.drop(columns=names))
+        features.append(joined[names].to_numpy(np.float64))
+    if not parts:
+        return Cells(pd.DataFrame(columns=[PERTURBATION, DOSE, "Control", *_KEYS]), features[0], [])
+    keys = pd.concat(parts, ignore_index=True)
+    return Cells(keys.assign(Control=is_negcon(keys)).drop(columns=CONTROL_TYPE), np.concatenate(features), stores)
 
 
-def _references(crops: Sequence[str | Path]) -> dict[str, np.ndarray]:
-    """Return the brightness of each plate, from all its stores as its embeddings were."""
-    by_plate: dict[str, list[CropStore]] = {}
-    for path in crops:
-        by_plate.setdefault(Path(path).parents[1].name, []).append(read_crops(path))
-    return {plate: reference_of_stores(stores) for plate, stores in by_plate.items()}
+def _evenly(wells: pd.Series) -> np.ndarray:
+    """Tell which rows to take so that no well has more than `_CELLS_A_WELL`, evenly spaced, bool ``(rows,)``."""
+    place = wells.groupby(wells).cumcount().to_numpy()
+    count = wells.groupby(wells).transform("size").to_numpy()
+    wanted = np.minimum(count, _CELLS_A_WELL)
+    # The rows at which the share that was taken so far passes another whole cell.
+    return (place + 1) * wanted // count > place * wanted // count
+
+
+def _references(cells: Cells, model: EmbeddingModel) -> dict[str, np.ndarray]:
+    """Return the brightness of each plate with cells, from its stores, where the model is scaled to it."""
+    if model.architecture.normalise != "plate":
+        return {}
+    used = cells.keys.groupby(PLATE, sort=True)["Store"].unique()
+    return {plate: reference_of_stores([cells.stores[number] for number in numbers]) for plate, numbers in used.items()}

@@ -14,6 +14,7 @@ from platewise.columns import DOSE, PERTURBATION, PLATE, WELL
 from platewise.evaluation.inference import benjamini_hochberg
 from platewise.explanation.words import describe
 from platewise.profiles.frame import is_negcon, split_profiles, treatment_codes
+from platewise.profiles.normalise import MAD_TO_SD
 from platewise.profiles.select import telling_features
 from platewise.tables import read_table, read_tables, write_table
 
@@ -93,8 +94,10 @@ def find_movers(
     few = f"only {int(control.sum())} negative control wells" if control.sum() < _FEWEST_CONTROLS else ""
     effects, p = (np.full((len(rows), len(tested)), np.nan) for _ in range(2))
     for row, (_, own) in enumerate(rows):
-        if not few:
+        if control.any():
             effects[row] = np.median(values[own], axis=0) - np.median(values[control], axis=0)
+        # The features of one well tell of the well as much as of the treatment.
+        if not few and len(own) > 1:
             p[row] = rank_p_values(values[own], values[control])
     q = np.array([benjamini_hochberg(own) for own in p]).reshape(p.shape)
     ratios = control_ratios(metadata, wells, tested)
@@ -136,7 +139,8 @@ def rank_p_values(treated: np.ndarray, controls: np.ndarray) -> np.ndarray:
 def control_ratios(metadata: pd.DataFrame, wells: pd.DataFrame, features: Sequence[str]) -> np.ndarray:
     """Return each well's features over the median of its plate's negative controls, ``(rows, features)``.
 
-    NaN where either is not above 0, or the plate has no controls: of such values there is no ratio.
+    NaN where the well's value or one of the plate's controls is not above 0, or the controls spread by more than a
+    third of their median: 0 is then no natural beginning of the scale, as in a table that was normalised before.
 
     Parameters
     ----------
@@ -156,8 +160,11 @@ def control_ratios(metadata: pd.DataFrame, wells: pd.DataFrame, features: Sequen
     for plate in np.unique(plates):
         own = plates == plate
         if (own & control).any():
-            middle = pd.DataFrame(values[own & control]).median(axis=0).to_numpy()
-            reference[own] = middle
+            controls = pd.DataFrame(values[own & control])
+            middle = controls.median(axis=0).to_numpy()
+            spread = MAD_TO_SD * (controls - middle).abs().median(axis=0).to_numpy()
+            trusted = (controls.min(axis=0).to_numpy() > 0) & (3 * spread <= middle)
+            reference[own] = np.where(trusted, middle, np.nan)
     ratio = np.full(values.shape, np.nan)
     positive = (values > 0) & (reference > 0)
     ratio[positive] = values[positive] / reference[positive]

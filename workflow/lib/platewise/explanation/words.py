@@ -106,7 +106,7 @@ _SENSES: tuple[tuple[str, Sense], ...] = (
         ),
     ),
     (
-        r"Texture_(Contrast|Variance|SumVariance|DifferenceVariance|Entropy|SumEntropy|DifferenceEntropy)_{c}_.+",
+        r"Texture_(Contrast|Variance|SumVariance|Entropy|SumEntropy|DifferenceEntropy)_{c}_.+",
         Sense(
             "texture of {stain} in {part}",
             "{stain} of a stronger texture in {part}",
@@ -114,7 +114,7 @@ _SENSES: tuple[tuple[str, Sense], ...] = (
         ),
     ),
     (
-        r"Texture_(AngularSecondMoment|InverseDifferenceMoment)_{c}_.+",
+        r"Texture_(AngularSecondMoment|InverseDifferenceMoment|DifferenceVariance)_{c}_.+",
         Sense(
             "texture of {stain} in {part}",
             "{stain} of a weaker texture in {part}",

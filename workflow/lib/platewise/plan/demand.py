@@ -159,8 +159,8 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     "explain_treatments": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
     # Beside the learned features all engineered ones, twice in a fit.
     "explain_features": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
-    # Features of the cells that are held, and a few crops.
-    "show_exemplars": lambda size: _TORCH_MB + 0.2 * size.crops_mb,
+    # Features of 50 cells a well, and the cells of a block.
+    "show_exemplars": lambda size: _TORCH_MB + 0.15 * size.wells,
     "report_campaign": lambda size: _TORCH_MB + 6 * size.profiles_mb,
 }
 
@@ -201,6 +201,6 @@ _SECONDS: dict[str, Callable[[Size], float]] = {
     # 0.1 s a treatment and thousand features.
     "explain_treatments": lambda size: 120 + 2e-4 * size.treatments * size.features,
     "explain_features": lambda size: 120 + 5 * size.profiles_mb,
-    "show_exemplars": lambda size: 180 + 0.1 * size.crops_mb,
+    "show_exemplars": lambda size: 180 + 0.5 * size.wells,
     "report_campaign": lambda size: 120 + 0.5 * size.profiles_mb,
 }

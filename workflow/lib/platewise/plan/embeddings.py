@@ -13,6 +13,7 @@ from platewise.errors import Problem
 
 # As embedding.model writes them; that module needs torch.
 _MODEL, _WEIGHTS = "model.json", "weights.safetensors"
+_ARCHITECTURE = ("downscale", "normalise", "network", "width", "features")
 
 
 def read_description(embedding: FileEmbedding) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def file_problems(config: CampaignConfig, source: str) -> Iterator[Problem]:
             facts = read_description(embedding)
             architecture = facts["architecture"]
             channels, size = list(architecture["channels"]), architecture["size"]
-            described = {architecture["normalise"], facts["weights_sha256"]}
+            described = {*(architecture[key] for key in _ARCHITECTURE), facts["weights_sha256"]}
         except (OSError, ValueError, KeyError, TypeError) as error:
             found = f"{embedding.path}: {_MODEL} cannot be read ({type(error).__name__}: {error})"
             yield Problem(place, found, f"a folder with {_MODEL} and {_WEIGHTS}", remedy)

@@ -71,7 +71,7 @@ def moved_rows(treatments: Mapping[str, pd.DataFrame], movers: Mapping[str, pd.D
                     f"{int(found[kind]['Moved']):,} of {int(found[kind]['Tested']):,}" if kind in found else "no wells"
                     for kind in keyed
                 ],
-                words="" if classical is None else str(classical["Words"] or ""),
+                words=_words(classical),
                 largest=[text for kind in keyed for text in largest.get(kind, {}).get(key, [])],
                 note=str(first["Note"] or ""),
             )
@@ -92,7 +92,7 @@ def predicted_features(tables: Mapping[str, pd.DataFrame]) -> list[Predicted]:
         sentence = (
             f"Of {len(known):,} features {well:,} are predicted with an R² above {_WELL_PREDICTED:g} (median "
             f"{fixed(float(known['R2'].median()), 2)}) in wells of perturbations that the model has not seen. What is "
-            "not predicted is not in the engineered features, or not in a straight line."
+            "not predicted is not in the engineered features, not in a straight line, or noise."
         )
         best = known.sort_values(["R2", "Feature"], ascending=[False, True]).head(_MOST_FEATURES)
         rows = [
@@ -101,6 +101,12 @@ def predicted_features(tables: Mapping[str, pd.DataFrame]) -> list[Predicted]:
         ]
         found.append(Predicted(name, sentence, rows))
     return found
+
+
+def _words(classical: pd.Series | None) -> str:
+    if classical is None or not classical["Moved"]:
+        return "nothing that is sure"
+    return str(classical["Words"] or "") or "features that have no words here"
 
 
 def _largest(movers: pd.DataFrame) -> dict[tuple[str, float], list[str]]:
