@@ -175,6 +175,11 @@ def get_training_size(wildcards):
     return size_of_training(CAMPAIGN, wildcards.model)
 
 
+def get_training_gpus(wildcards):
+    """How many GPUs train a network together."""
+    return get_training_size(wildcards).gpus
+
+
 def get_final_output(wildcards):
     """The report, and the tables that users are promised.
 

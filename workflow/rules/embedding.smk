@@ -49,12 +49,12 @@ rule train_embedding:
         "<benchmarks>/train_embedding/{model}.tsv"
     conda:
         "../../envs/gpu.yaml"
-    # On the CPU the number of threads changes the last digits: one gives the same weights everywhere.
-    threads: 1
+    # One for each GPU. On the CPU their number changes the last digits: one gives the same weights everywhere.
+    threads: get_training_gpus
     resources:
         mem_mb=asked_memory("train_embedding", get_training_size),
         runtime=asked_runtime("train_embedding", get_training_size),
-        gpu=1,
+        gpu=get_training_gpus,
     params:
         plates=get_training_rows,
         trained_for=get_training_keys,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from platewise.config.embedding import TrainedEmbedding
 from platewise.crops import write_crops
 from platewise.device import torch_threads
+from platewise.embedding.cells import Cells, load_cells
 from platewise.plan.wells import parse_well
 
 CHANNELS = ("DNA", "ER")
@@ -26,6 +29,12 @@ CELLS_PER_WELL = 12
 class Toy:
     stores: dict[str, list[Path]]
     wells: pd.DataFrame
+    folder: Path
+
+    def load(self, plates: tuple[str, ...], config: TrainedEmbedding, **other: object) -> Cells:
+        """Load cells, with their crops in a file of their own."""
+        given = {"stores": self.stores, "wells": self.wells, "seed": 0, "folder": mkdtemp(dir=self.folder)} | other
+        return load_cells(plates=plates, config=config, **given)
 
 
 def draw_cell(kind: str, rng: np.random.Generator) -> np.ndarray:
@@ -58,7 +67,7 @@ def make_toy(folder: Path, plates: tuple[str, ...] = ("P1", "P2", "P3")) -> Toy:
         [(plate, well, BATCHES[plate], name, np.nan) for plate in plates for well, name in PERTURBATIONS.items()],
         columns=["Metadata_Plate", "Metadata_Well", "Metadata_Batch", "Metadata_Perturbation", "Metadata_Dose"],
     )
-    return Toy(stores, table)
+    return Toy(stores, table, folder)
 
 
 @pytest.fixture(scope="session", autouse=True)

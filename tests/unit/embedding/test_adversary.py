@@ -20,7 +20,7 @@ from platewise.embedding.adversary import (
     reversal_weight,
     reverse_gradient,
 )
-from platewise.embedding.cells import Cells, load_cells
+from platewise.embedding.cells import Cells
 from platewise.embedding.training import train
 from platewise.errors import DataError
 
@@ -40,7 +40,7 @@ SMALL = WeakEmbedding(
 @pytest.fixture(scope="module")
 def cells(toy):
     """Two batches, a plate each, with the same four wells."""
-    return load_cells(toy.stores, ("P1", "P2"), toy.wells, SMALL, seed=0)
+    return toy.load(("P1", "P2"), SMALL)
 
 
 def test_features_pass_and_their_gradient_is_turned_around():
@@ -135,7 +135,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(cells, tmp_path, monkeypa
     real = training.train_epoch
 
     def killed(*arguments):
-        if arguments[-1] == 2:
+        if arguments[-2] == 2:
             raise KeyboardInterrupt
         return real(*arguments)
 
@@ -158,6 +158,7 @@ def plates_apart(seed):
     reference = np.stack([np.full(8, 5000), np.full(8, 600)]).astype(np.float32)
     return Cells(
         crops=np.rint(np.clip(crops, 1, 65535)).astype(np.uint16),
+        places=np.arange(576),
         names=np.array(list("abcdef"), object)[classes],
         plates=batches,
         wells=np.arange(576) // 16,

@@ -8,7 +8,7 @@ import pytest
 
 from platewise.config.embedding import WeakEmbedding
 from platewise.crops import read_crops, write_crops
-from platewise.embedding.cells import hold_out_wells, load_cells, name_wells
+from platewise.embedding.cells import hold_out_wells, name_wells
 from platewise.embedding.preprocess import shrink_crops
 from platewise.errors import DataError
 
@@ -22,7 +22,7 @@ def test_wells_are_named_for_perturbation_or_treatment():
 
 
 def test_cells_come_with_their_labels_in_the_order_of_the_plates(toy):
-    cells = load_cells(toy.stores, ("P3", "P1"), toy.wells, CONFIG, seed=0)
+    cells = toy.load(("P3", "P1"), CONFIG)
     assert cells.plate_names == ("P3", "P1")
     assert cells.names.tolist() == (["DMSO"] * 24 + ["speckles"] * 12 + ["stripes"] * 12) * 2
     assert cells.plates.tolist() == [0] * 48 + [1] * 48
@@ -35,7 +35,7 @@ def test_cells_come_with_their_labels_in_the_order_of_the_plates(toy):
 
 def test_cells_of_wells_without_perturbation_are_left_out(toy):
     some = toy.wells[toy.wells["Metadata_Well"].isin(["A02", "B01"])]
-    cells = load_cells(toy.stores, ("P1",), some, CONFIG, seed=0)
+    cells = toy.load(("P1",), CONFIG, wells=some)
     assert cells.names.tolist() == ["DMSO"] * 12 + ["speckles"] * 12
     first, second = (read_crops(path).load() for path in toy.stores["P1"])
     assert np.array_equal(cells.crops, shrink_crops(np.concatenate([first[12:], second[:12]]), 2))
@@ -43,7 +43,7 @@ def test_cells_of_wells_without_perturbation_are_left_out(toy):
 
 def test_wells_are_sampled_whatever_the_blocks(toy, tmp_path):
     config = CONFIG.model_copy(update={"cells_per_well": 5})
-    cells = load_cells(toy.stores, ("P1",), toy.wells, config, seed=0)
+    cells = toy.load(("P1",), config)
     assert np.unique(cells.wells, return_counts=True)[1].tolist() == [5] * 4
     stores = [read_crops(path) for path in toy.stores["P1"]]
     crops, objects = (np.concatenate(parts) for parts in zip(*((s.load(), s.objects) for s in stores), strict=True))
@@ -52,40 +52,40 @@ def test_wells_are_sampled_whatever_the_blocks(toy, tmp_path):
     paths = [tmp_path / f"{number}.zarr" for number in range(3)]
     for path, rows in zip(paths, pieces, strict=True):
         write_crops(path, crops[rows], objects[rows], stores[0].channels)
-    again = load_cells({"P1": paths}, ("P1",), toy.wells, config, seed=0)
+    again = toy.load(("P1",), config, stores={"P1": paths})
     assert np.array_equal(again.crops, cells.crops)
     assert again.digest == cells.digest
-    assert load_cells(toy.stores, ("P1",), toy.wells, config, seed=1).digest != cells.digest
+    assert toy.load(("P1",), config, seed=1).digest != cells.digest
 
 
 def test_an_empty_block_is_no_obstacle(toy, tmp_path):
     write_crops(tmp_path / "empty.zarr", np.empty((0, 2, 32, 32), np.uint16), np.empty((0, 4)), ("DNA", "ER"))
     stores = {"P1": [tmp_path / "empty.zarr", *toy.stores["P1"]]}
-    assert len(load_cells(stores, ("P1",), toy.wells, CONFIG, seed=0)) == 48
+    assert len(toy.load(("P1",), CONFIG, stores=stores)) == 48
     with pytest.raises(DataError, match=r"plate P1: 1 crop store\(s\) with 0 cell\(s\).*QC page"):
-        load_cells({"P1": [tmp_path / "empty.zarr"]}, ("P1",), toy.wells, CONFIG, seed=0)
+        toy.load(("P1",), CONFIG, stores={"P1": [tmp_path / "empty.zarr"]})
 
 
 def test_a_plate_without_labelled_cells_is_named(toy):
     with pytest.raises(DataError, match=r"plate P2: 2 crop store\(s\) with 48 cell\(s\), none in a well with a"):
-        load_cells(toy.stores, ("P2",), toy.wells[toy.wells["Metadata_Plate"] != "P2"], CONFIG, seed=0)
+        toy.load(("P2",), CONFIG, wells=toy.wells[toy.wells["Metadata_Plate"] != "P2"])
 
 
 def test_stores_with_other_channels_are_named(toy, tmp_path):
     write_crops(tmp_path / "x.zarr", np.ones((1, 2, 32, 32), np.uint16), np.array([[0, 0, 1, 1]]), ("DNA", "Mito"))
     stores = {"P1": toy.stores["P1"], "P2": [tmp_path / "x.zarr"]}
     with pytest.raises(DataError, match=r"differ in channels or size.*DNA, ER at 32.*DNA, Mito at 32"):
-        load_cells(stores, ("P1", "P2"), toy.wells, CONFIG, seed=0)
+        toy.load(("P1", "P2"), CONFIG, stores=stores)
 
 
 def test_positions_are_the_same_on_every_plate_and_batches_those_of_the_sheet(toy):
-    cells = load_cells(toy.stores, ("P1", "P2", "P3"), toy.wells, CONFIG, seed=0)
+    cells = toy.load(("P1", "P2", "P3"), CONFIG)
     assert cells.positions.reshape(3, 4, 12)[:, :, 0].tolist() == [[0, 1, 2, 3]] * 3
     assert cells.batches.reshape(3, 48)[:, 0].tolist() == [0, 1, 0]
 
 
 def test_wells_are_held_out_by_name_and_never_all_of_them(toy):
-    cells = load_cells(toy.stores, ("P1", "P2"), toy.wells, CONFIG, seed=0)
+    cells = toy.load(("P1", "P2"), CONFIG)
     trained, held_out = hold_out_wells(cells, 0.25, seed=0)
     # Of four wells of DMSO one, of two of each other perturbation one.
     counts = {name: len(np.unique(held_out.wells[held_out.names == name])) for name in np.unique(cells.names)}

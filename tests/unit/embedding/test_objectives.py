@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from platewise.config.embedding import SelfEmbedding
-from platewise.embedding.cells import load_cells
 from platewise.embedding.objectives import Recognising, alike_and_spread
 from platewise.embedding.training import embed, train
 
@@ -51,12 +50,12 @@ def test_all_the_same_is_not_the_way_out():
 
 @pytest.fixture(scope="module")
 def cells(toy):
-    return load_cells(toy.stores, ("P1", "P2"), toy.wells, SELF, seed=0)
+    return toy.load(("P1", "P2"), SELF)
 
 
 @pytest.fixture(scope="module")
 def trained(cells, toy):
-    held_out = load_cells(toy.stores, ("P3",), toy.wells, SELF, seed=0)
+    held_out = toy.load(("P3",), SELF)
     return train(cells, held_out, SELF, seed=0, device=CPU)
 
 

@@ -11,7 +11,6 @@ import torch
 
 import platewise.embedding.training as training
 from platewise.config.embedding import WeakEmbedding
-from platewise.embedding.cells import load_cells
 from platewise.embedding.objectives import Naming, class_numbers
 from platewise.embedding.sampling import BalancedSampler
 from platewise.embedding.training import TrainingError, learning_rate, train
@@ -32,12 +31,12 @@ SMALL = WeakEmbedding(
 
 @pytest.fixture(scope="module")
 def cells(toy):
-    return load_cells(toy.stores, ("P1", "P2"), toy.wells, SMALL, seed=0)
+    return toy.load(("P1", "P2"), SMALL)
 
 
 @pytest.fixture(scope="module")
 def held_out(toy):
-    return load_cells(toy.stores, ("P3",), toy.wells, SMALL, seed=0)
+    return toy.load(("P3",), SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,7 @@ LEARNING = SMALL.model_copy(
 
 @pytest.fixture(scope="module")
 def fine(toy):
-    return [load_cells(toy.stores, plates, toy.wells, LEARNING, seed=0) for plates in (("P1", "P2"), ("P3",))]
+    return [toy.load(plates, LEARNING) for plates in (("P1", "P2"), ("P3",))]
 
 
 @pytest.mark.parametrize("normalise", ["crop", "plate"])
@@ -120,7 +119,7 @@ def count_epochs(monkeypatch, kill_in=None):
     seen, real_epoch, real_draw = [], training.train_epoch, BalancedSampler.draw
 
     def epoch_of(*arguments):
-        seen.append(arguments[-1])
+        seen.append(arguments[-2])
         return real_epoch(*arguments)
 
     steps = []

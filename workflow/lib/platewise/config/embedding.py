@@ -152,8 +152,8 @@ class TrainedEmbedding(EmbeddingBase):
     cells_per_well: int = Field(
         default=200,
         ge=1,
-        description="The most cells of a well that are loaded for training (they are held in memory: about 23 kB each "
-        "with 5 channels, size 96 and downscale 2).",
+        description="The most cells of a well that are trained on. They are copied to one file, on `scratch` if the "
+        "profile names one: about 23 kB each with 5 channels, size 96 and downscale 2.",
     )
     epochs: int = Field(
         default=20,
@@ -172,6 +172,13 @@ class TrainedEmbedding(EmbeddingBase):
         description="Highest learning rate; it rises in the first pass, then falls as a cosine.",
     )
     weight_decay: float = Field(default=0.05, ge=0, le=10, description="Weight decay of AdamW.")
+    gpus: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="GPUs of one node that train together, each with its share of `train_batch`. Changing it changes "
+        "the result. On a CPU one process trains, whatever it says.",
+    )
     precision: Literal["full", "mixed"] = Field(
         default="mixed",
         description="`mixed`: bfloat16 where a GPU trains, and float32 where it would lose by it; always float32 on a "
@@ -189,6 +196,15 @@ class TrainedEmbedding(EmbeddingBase):
             )
         if self.train_plates is not None and not self.train_plates:
             raise ValueError("train_plates is empty; name at least one plate, or leave the key out to train on all")
+        return self
+
+    @model_validator(mode="after")
+    def _shares(self) -> TrainedEmbedding:
+        if self.train_batch % self.gpus or self.train_batch // self.gpus < 2:
+            raise ValueError(
+                f"train_batch is {self.train_batch} and gpus is {self.gpus}; each GPU takes the same number of crops, "
+                "two or more, so make train_batch a multiple of gpus"
+            )
         return self
 
 

@@ -1,8 +1,15 @@
-"""The cells a network is trained and judged on: loaded from crop stores, with the names they were given."""
+"""The cells a network is trained and judged on: loaded from crop stores, with the names they were given.
+
+Their crops are copied into one plain file, from which steps draw at random: crop stores are compressed in pieces of
+many cells. The system keeps of it in memory what there is room for, once for all processes of a training.
+"""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +25,9 @@ from platewise.embedding.preprocess import shrink_crops
 from platewise.embedding.reference import reference_of_stores
 from platewise.errors import DataError
 
+_CROPS, _LABELS = "crops.npy", "labels.npz"
+_OF_A_CELL = ("places", "names", "plates", "wells", "positions", "batches")
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -26,7 +36,9 @@ class Cells:
     Parameters
     ----------
     crops
-        (n, channel, y, x) uint16, shrunk.
+        (cells in the file, channel, y, x) uint16, shrunk; use ``take``.
+    places
+        (n,) where each cell's crop is in it.
     names
         (n,) what each cell's well was given: perturbation or treatment.
     plates
@@ -44,6 +56,7 @@ class Cells:
     """
 
     crops: np.ndarray
+    places: np.ndarray
     names: np.ndarray
     plates: np.ndarray
     wells: np.ndarray
@@ -55,22 +68,41 @@ class Cells:
     def __len__(self) -> int:
         return len(self.names)
 
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Return the crops (len(rows), channel, y, x) of some cells, in memory."""
+        return self.crops[self.places[rows]]
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of pixels, labels, plates and references."""
         content = hashlib.sha256()
         content.update("\n".join([*self.plate_names, *self.names]).encode())
-        for values in (self.crops, self.plates, self.wells, self.positions, self.batches, self.references):
+        content.update(repr((len(self), *self.crops.shape[1:])).encode())
+        for rows in _pieces(np.arange(len(self))):
+            content.update(self.take(rows).data)
+        for values in (self.plates, self.wells, self.positions, self.batches, self.references):
             content.update(repr(values.shape).encode())
             content.update(np.ascontiguousarray(values).data)
         return content.hexdigest()
 
     def part(self, rows: np.ndarray) -> Cells:
         """Return some of the cells; those of the same plates have the same plate numbers."""
-        own = {
-            name: getattr(self, name)[rows] for name in ("crops", "names", "plates", "wells", "positions", "batches")
-        }
-        return replace(self, **own)
+        return replace(self, **{name: getattr(self, name)[rows] for name in _OF_A_CELL})
+
+    def save(self, folder: str | Path) -> None:
+        """Write all but the crops beside their file, for ``read_cells`` in another process."""
+        of_cells = {name: getattr(self, name) for name in _OF_A_CELL}
+        texts = {"names": self.names.astype(str), "plate_names": np.array(self.plate_names, dtype=str)}
+        np.savez(Path(folder) / _LABELS, **of_cells | texts | {"references": self.references})
+
+
+def read_cells(folder: str | Path) -> Cells:
+    """Return the cells that ``load_cells`` and ``Cells.save`` left in a folder."""
+    folder = Path(folder)
+    with np.load(folder / _LABELS, allow_pickle=False) as stored:
+        labels = dict(stored)
+    texts = {"names": labels["names"].astype(object), "plate_names": tuple(labels["plate_names"].tolist())}
+    return Cells(np.load(folder / _CROPS, mmap_mode="r"), **labels | texts)
 
 
 def hold_out_wells(cells: Cells, share: float, seed: int) -> tuple[Cells, Cells | None]:
@@ -127,6 +159,7 @@ def load_cells(
     wells: pd.DataFrame,
     config: TrainedEmbedding,
     seed: int,
+    folder: str | Path,
 ) -> Cells:
     """Load the labelled cells of some plates.
 
@@ -143,6 +176,8 @@ def load_cells(
         Gives the label, the shrinking, and the most cells of a well.
     seed
         Seed of the campaign, for the sample of wells with more cells.
+    folder
+        Where the file of crops is made; it must stay as long as the cells are used.
 
     Returns
     -------
@@ -152,7 +187,7 @@ def load_cells(
     Raises
     ------
     DataError
-        If a plate has no crop store, or no labelled cell.
+        If a plate has no crop store, or no labelled cell, or the disk has no room for the crops.
     """
     names = name_wells(wells, config.label if isinstance(config, WeakEmbedding) else "perturbation")
     chosen = [_choose(plate, stores.get(plate, ()), wells[wells[PLATE] == plate], config, seed) for plate in plates]
@@ -160,8 +195,7 @@ def load_cells(
     counts = [len(plate.objects) for plate in chosen]
     ends = np.cumsum(counts)
     channels, side = len(chosen[0].stores[0].channels), chosen[0].stores[0].size // config.downscale
-    # Filled in place: these are the gigabytes of a campaign, and no second copy of them is made.
-    crops = np.empty((ends[-1], channels, side, side), dtype=np.uint16)
+    crops = _make_file(Path(folder) / _CROPS, (int(ends[-1]), channels, side, side))
     for plate, end, count in zip(chosen, ends, counts, strict=True):
         _fill(crops[end - count : end], plate, config.downscale)
     keys = [
@@ -175,6 +209,7 @@ def load_cells(
     batches = [str(wells.loc[wells[PLATE] == plate, BATCH].iloc[0]) for plate in plates]
     return Cells(
         crops,
+        np.arange(len(crops)),
         np.concatenate([key.to_numpy(dtype=object) for key in keys]),
         numbers,
         well_numbers,
@@ -216,6 +251,26 @@ def _require_alike(stores: list[CropStore]) -> None:
             f"embedding: crop stores differ in channels or size ({found}). "
             "Hint: one embedding needs the same channels and size on all its plates; run the crops again."
         )
+
+
+def _make_file(path: Path, shape: tuple[int, ...]) -> np.memmap:
+    """Return an array in a new file, whose room on the disk is taken at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    crops = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint16, shape=shape)
+    try:
+        with path.open("r+b") as file:
+            # Otherwise a full disk would end the process when a page is written, without a word. Not on macOS.
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        free = shutil.disk_usage(path.parent).free
+        raise DataError(
+            f"{path.parent}: the training crops need {crops.nbytes / 1e9:.1f} GB, and there are {free / 1e9:.1f} GB "
+            "free. Hint: make room, name a larger disk as `scratch` in the profile, or lower `cells_per_well`."
+        ) from error
+    return crops
 
 
 def _fill(crops: np.ndarray, choice: _Choice, factor: int) -> None:

@@ -245,7 +245,7 @@ def prepare(cells: Cells, rows: np.ndarray, config: TrainedEmbedding, device: to
 def gather(cells: Cells, rows: np.ndarray, config: TrainedEmbedding) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Return the crops of some cells as they were loaded, and the references of their plates where these are used."""
     references = torch.from_numpy(cells.references[cells.plates[rows]]) if config.normalise == "plate" else None
-    return torch.from_numpy(cells.crops[rows]), references
+    return torch.from_numpy(cells.take(rows)), references
 
 
 def standardise_on(device: torch.device, crops: torch.Tensor, references: torch.Tensor | None) -> torch.Tensor:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import OBJECT, PLATE, SITE, WELL
@@ -19,8 +23,10 @@ from platewise.embedding.cells import Cells, hold_out_wells, load_cells
 from platewise.embedding.model import CURVES, Architecture, EmbeddingModel, embed_crops, load_model, save_model
 from platewise.embedding.objectives import class_numbers
 from platewise.embedding.reference import read_reference
+from platewise.embedding.together import TRAINING, VALIDATION, train_together
 from platewise.embedding.training import CURVE_COLUMNS, train
-from platewise.errors import ConfigError, DataError, Problem
+from platewise.errors import ConfigError, DataError, DeviceError, Problem
+from platewise.files import clean_leftovers, temporary_path
 from platewise.tables import write_table
 
 Stores = Mapping[str, Sequence[str | Path]]
@@ -35,6 +41,7 @@ def train_embedding(
     device: DeviceRequest = "auto",
     allotted: bool = False,
     threads: int = 1,
+    scratch: Path | None = None,
 ) -> None:
     """Make the model of a campaign: ``weights.safetensors``, ``curves.parquet`` and ``model.json`` in ``out_dir``.
 
@@ -58,7 +65,10 @@ def train_embedding(
     device, allotted
         See ``device.choose_device``.
     threads
-        CPU threads. The demo trains in a minute with one; two are of use only on an idle machine.
+        CPU threads, of all processes together. The demo trains in a minute with one; two are of use only on an idle
+        machine.
+    scratch
+        Where the crops are copied to, to be drawn from at random: a disk of the node; beside ``out_dir`` if None.
 
     Raises
     ------
@@ -66,6 +76,8 @@ def train_embedding(
         If the config names plates without images, or leaves no plate to train on.
     DataError
         If crops are missing or do not fit each other, or there is nothing to tell apart.
+    DeviceError
+        If there are fewer GPUs than the config asks for.
     """
     out_dir = Path(out_dir)
     if isinstance(config, RandomEmbedding):
@@ -73,8 +85,21 @@ def train_embedding(
     elif isinstance(config, FileEmbedding):
         _take(stores, config, out_dir, seed)
     else:
-        with torch_threads(threads):
-            _train(stores, wells, config, out_dir, seed, device, allotted, threads)
+        with _folder_for_crops(out_dir, scratch) as folder:
+            _train(stores, wells, config, out_dir, seed, choose_device(device, allotted), threads, folder)
+
+
+@contextmanager
+def _folder_for_crops(out_dir: Path, scratch: Path | None) -> Iterator[Path]:
+    """Make a folder that is gone in the end; a killed training leaves it to the next."""
+    place = out_dir.with_name(f"{out_dir.name}.crops") if scratch is None else scratch / out_dir.name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    clean_leftovers(place.parent, place.name)
+    folder = temporary_path(place)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _train(
@@ -83,17 +108,25 @@ def _train(
     config: TrainedEmbedding,
     out_dir: Path,
     seed: int,
-    device: DeviceRequest,
-    allotted: bool,
+    device: torch.device,
     threads: int,
+    folder: Path,
 ) -> None:
     train_on, hold_out = split_plates(list(stores), config)
-    chosen = choose_device(device, allotted)
-    cells = load_cells(stores, train_on, wells, config, seed)
-    cells, seen_plates = hold_out_wells(cells, config.validation_wells, seed)
-    validation = load_cells(stores, hold_out, wells, config, seed) if hold_out else None
+    processes = count_processes(config, device)
+    everything = load_cells(stores, train_on, wells, config, seed, folder / TRAINING)
+    cells, seen_plates = hold_out_wells(everything, config.validation_wells, seed)
+    validation = load_cells(stores, hold_out, wells, config, seed, folder / VALIDATION) if hold_out else None
     resume = out_dir.with_name(f"{out_dir.name}.resume.safetensors")
-    trained = train(cells, validation, config, seed, chosen, resume, seen_plates)
+    if processes == 1:
+        with torch_threads(threads):
+            trained = train(cells, validation, config, seed, device, resume, seen_plates)
+    else:
+        everything.save(folder / TRAINING)
+        if validation is not None:
+            validation.save(folder / VALIDATION)
+        own = max(1, threads // processes)
+        trained = train_together(folder, config, seed, device.type, processes, own, resume)
 
     curves = pd.DataFrame(trained.curves, columns=list(CURVE_COLUMNS))
     facts = _facts(config, seed) | {
@@ -107,12 +140,32 @@ def _train(
             name: None if own is None else own.digest
             for name, own in (("train", cells), ("validation", validation), ("seen_plates", seen_plates))
         },
-        "device": chosen.type,
+        "device": device.type,
+        "processes": processes,
         "threads": threads,
     }
     write_table(curves, out_dir / CURVES, _provenance(config, seed))
     save_model(out_dir, _architecture(stores, train_on, config), trained.network, facts)
     resume.unlink(missing_ok=True)
+
+
+def count_processes(config: TrainedEmbedding, device: torch.device) -> int:
+    """Return how many processes train together: one a GPU; a CPU has one.
+
+    Raises
+    ------
+    DeviceError
+        If there are fewer GPUs than the config asks for.
+    """
+    if device.type != "cuda":
+        return 1
+    found = torch.cuda.device_count()
+    if found < config.gpus:
+        raise DeviceError(
+            f"embedding: the config says `gpus: {config.gpus}`, and this job sees {found} (CUDA_VISIBLE_DEVICES is "
+            f"{os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')!r}). Hint: lower `gpus`, or ask for a node with more."
+        )
+    return config.gpus
 
 
 def _make_random(stores: Stores, config: RandomEmbedding, out_dir: Path, seed: int) -> None:

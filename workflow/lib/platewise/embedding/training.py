@@ -1,9 +1,9 @@
 """The training of an embedding: one visible loop.
 
 What is reproducible: the same cells, config and seed give the same weights, bit for bit, on the same machine with the
-same number of threads, whether or not the training was interrupted. The draws and augmentations do not depend on the
-machine; the order in which a convolution sums does (processor, number of threads, GPU), in the last digits at first
-and, after many steps, in more of them.
+same number of threads and GPUs, whether or not the training was interrupted. The draws and augmentations do not
+depend on the machine; the order in which a convolution sums does (processor, number of threads, GPU), in the last
+digits at first and, after many steps, in more of them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from platewise.config.embedding import Origin, TrainedEmbedding
 from platewise.device import reproducible
 from platewise.embedding.adversary import Adversaries, add_heads, in_several, origin_numbers
 from platewise.embedding.cells import Cells
+from platewise.embedding.group import ALONE, Group
 from platewise.embedding.network import CellNetwork, build_network
 from platewise.embedding.objectives import FIGURES, Objective, gather, make_objective, prepare, standardise_on
 from platewise.embedding.preprocess import compress
@@ -69,6 +70,7 @@ def train(
     device: torch.device,
     resume: Path | None = None,
     seen_plates: Cells | None = None,
+    group: Group = ALONE,
 ) -> Trained:
     """Train a network on single cells, for what the kind of embedding asks (see ``objectives``).
 
@@ -93,6 +95,8 @@ def train(
         results are safe.
     seen_plates
         Cells of the training plates in wells that are not trained on: looked at as ``validation`` is.
+    group
+        The processes that train together. All call this with the same arguments and get the same result.
 
     Raises
     ------
@@ -108,17 +112,17 @@ def train(
     network.to(device)
     optimizer = make_optimizer(network, config)
     facts = _identity(cells, (validation, seen_plates), config, seed)
-    facts |= {"device": device.type, "threads": torch.get_num_threads()}
+    facts |= {"device": device.type, "threads": torch.get_num_threads(), "processes": group.size}
     curves = _restore(resume, facts, network, optimizer)
     with reproducible():
         for epoch in range(len(curves), config.epochs):
-            figures = {"epoch": epoch, **train_epoch(network, optimizer, cells, objective, config, seed, epoch)}
+            figures = {"epoch": epoch, **train_epoch(network, optimizer, cells, objective, config, seed, epoch, group)}
             figures |= objective.validate(network, validation, "validation")
             if seen_plates is not None:
                 figures |= objective.validate(network, seen_plates, "seen_plates")
             figures["probe_batch_accuracy"] = probe_batch(network, cells, objective.numbers, config, seed)
             curves.append(figures)
-            if resume is not None:
+            if resume is not None and group.rank == 0:
                 save_tensors(resume, training_state(network, optimizer), {"training": facts, "curves": curves})
     return Trained(network, objective.classes, curves)
 
@@ -131,8 +135,12 @@ def train_epoch(
     config: TrainedEmbedding,
     seed: int,
     epoch: int,
+    group: Group = ALONE,
 ) -> dict[str, float]:
     """Train for one epoch; return its mean loss and accuracy, those of adversaries, and its last learning rate.
+
+    Each process of a group normalises batches by its own share of a step's cells, as is usual. Heads learn from all
+    cells in every process, and so stay the same everywhere.
 
     Raises
     ------
@@ -147,32 +155,37 @@ def train_epoch(
 
     def put_together(step: int) -> tuple[np.ndarray, tuple[torch.Tensor, ...], np.random.Generator]:
         rng = np.random.default_rng([seed, epoch, step])
-        rows = objective.sampler.draw(config.train_batch, rng)
-        crops = gather(cells, rows, config)
-        return rows, tuple(_pinned(part) for part in crops) if device.type == "cuda" else crops, rng
+        drawn = objective.sampler.draw(config.train_batch, rng)
+        crops = gather(cells, group.share(drawn), config)
+        return drawn, tuple(_pinned(part) for part in crops) if device.type == "cuda" else crops, group.own_rng(rng)
 
     for step, future in run_ahead(put_together, range(config.steps_per_epoch), _AHEAD):
         asked = perf_counter()
-        rows, crops, rng = future.result()
+        drawn, crops, rng = future.result()
         waited += perf_counter() - asked
+        rows = group.share(drawn)
         done = epoch * config.steps_per_epoch + step
         rate = learning_rate(done, config)
         optimizer.param_groups[0]["lr"] = rate
         with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
             looked = objective.look(network, standardise_on(device, *crops), rows, rng)
-        chosen = adversaries.choose(rows, device)
-        adversaries.learn(looked.features.detach(), chosen, optimizer)
+        adversaries.learn(group.gather(looked.features), adversaries.choose(drawn, device), optimizer)
         optimizer.zero_grad()
         progress = done / (config.epochs * config.steps_per_epoch)
-        (looked.loss + adversaries.loss(looked.features, chosen, progress)).backward()
+        (looked.loss + adversaries.loss(looked.features, adversaries.choose(rows, device), progress)).backward()
+        said = torch.stack([looked.loss.detach().float(), torch.tensor(float(looked.hits), device=device)])
+        group.average([*(value.grad for value in network.parameters() if value.grad is not None), said])
         optimizer.step()
-        losses.append(looked.loss.item())
-        if not math.isfinite(losses[-1]):
+        loss, named = said.tolist()
+        losses.append(loss)
+        if not math.isfinite(loss):
             raise TrainingError(
-                f"embedding: the training loss is {losses[-1]} in epoch {epoch}, step {step}. Hint: lower "
+                f"embedding: the training loss is {loss} in epoch {epoch}, step {step}. Hint: lower "
                 f"`learning_rate` (now {config.learning_rate:g}), and look for plates with broken images in the QC."
             )
-        hits += looked.hits
+        hits += named * group.size
+    # What batch normalisation has seen differs; and rounding must never let the rest drift apart.
+    group.average([value for value in network.state_dict().values() if value.is_floating_point()])
     seen, took = config.steps_per_epoch * config.train_batch, perf_counter() - began
     log.info(
         "epoch %d: training loss %.4f; %d cells/s, %.0f %% of the time waiting for cells",

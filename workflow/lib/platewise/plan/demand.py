@@ -32,6 +32,8 @@ _MEMORY_STEP_MB, _TIME_STEP_MIN, _LEAST_MIN = 100, 10, 30
 _FIELD_S = 35
 # Annotated images in memory, a megapixel (1.5 GB for DSB 2018), and a step of a training, a piece of the default size.
 _PAIRS_MB, _STEP_MB = 8, 120
+# More crops of a training are read from the disk.
+_CROPS_HELD_MB = 16_000
 # Nodes and shared file systems may be slower by as much than where the seconds below were measured.
 _TIME_HEADROOM = 4
 
@@ -43,9 +45,9 @@ class Size:
     ``fields`` are those of its block or plate, ``block_fields`` those of the largest block whose cells it holds;
     ``features`` belong to its cells or profiles; ``wells`` are the campaign's and ``treatments`` what they were given.
     ``batch`` is how many fields are segmented, or pieces of images trained on, at a time, ``crops_mb`` the size of all
-    crops that are held, ``steps`` the work of a training, in steps of the default network, and ``shuffles`` how often
-    labels are shuffled. Of annotated images, ``megapixels`` are all that a job reads; ``networks`` see an image one
-    after the other.
+    crops of a training, ``gpus`` how many share it, ``steps`` its work, in steps of the default network, and
+    ``shuffles`` how often labels are shuffled. Of annotated images, ``megapixels`` are all that a job reads;
+    ``networks`` see an image one after the other.
     """
 
     channels: int = 0
@@ -56,6 +58,7 @@ class Size:
     treatments: int = 0
     batch: int = 0
     crops_mb: float = 0
+    gpus: int = 1
     steps: float = 0
     shuffles: int = 0
     megapixels: float = 0
@@ -133,7 +136,10 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     "measure_block": lambda size: _LIBRARIES_MB + 12 * size.field_mb + 2.2 * size.cells_mb,
     "crop_block": lambda size: _LIBRARIES_MB + 9 * size.field_mb,
     "reference_plate": lambda size: _LIBRARIES_MB + 0.1 * size.fields,
-    "train_embedding": lambda size: _TORCH_MB + _CUDA_MB + 1.1 * size.crops_mb,
+    # Crops lie in a file, which is drawn from at random: fast while the system has room to hold it.
+    "train_embedding": lambda size: (
+        size.gpus * (_TORCH_MB + _CUDA_MB) + 0.01 * size.crops_mb + min(1.1 * size.crops_mb, _CROPS_HELD_MB)
+    ),
     "embed_block": lambda size: _TORCH_MB + _CUDA_MB + 11 * size.field_mb,
     # The cells of a block as Arrow, as pandas, well by well.
     "aggregate_plate": lambda size: _LIBRARIES_MB + 5 * size.cells_mb,

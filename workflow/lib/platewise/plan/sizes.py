@@ -79,6 +79,7 @@ def size_of_training(campaign: Campaign, model: str) -> Size:
     return Size(
         # uint16.
         crops_mb=wells * kept * _channels(campaign) * pixels * 2 / 2**20,
+        gpus=embedding.gpus,
         steps=embedding.epochs * embedding.steps_per_epoch * step * _STEP_COST[embedding.network],
     )
 
