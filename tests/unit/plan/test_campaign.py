@@ -8,6 +8,7 @@ import pytest
 from platewise.errors import ConfigError
 from platewise.plan.campaign import load_campaign
 from platewise.plan.jobs import list_jobs
+from platewise.plan.sizes import size_of_profiles
 from platewise.plan.training import training_keys
 
 
@@ -205,6 +206,28 @@ def test_a_network_that_does_not_fit_or_is_not_there_is_told_at_planning(raw, tm
     sections = describe_network(tmp_path / "c", channels)
     (tmp_path / "c" / "weights.safetensors").unlink()
     assert "no weights.safetensors" in str(refusal(raw | sections))
+
+
+def test_features_are_counted_whatever_network_they_come_from(raw, tmp_path):
+    channels = list(load_campaign(raw).config.images.channels)
+    described = {"network": "small", "width": 8, "features": 40, "downscale": 2, "normalise": "crop"}
+    taken = describe_network(tmp_path / "model", channels)
+    facts = json.loads((tmp_path / "model" / "model.json").read_text())
+    (tmp_path / "model" / "model.json").write_text(
+        json.dumps(facts | {"architecture": facts["architecture"] | described})
+    )
+    assert size_of_profiles(load_campaign(raw | taken), "taken").features == 40
+    (tmp_path / "w.safetensors").write_bytes(b"weights")
+    own = {"kind": "timm", "name": "vit.dino", "path": str(tmp_path / "w.safetensors"), "features": 384}
+    campaign = load_campaign(raw | {"embeddings": {"dino": own, "cp": own | {"channels": "together"}}})
+    assert size_of_profiles(campaign, "dino").features == 384 * len(channels)
+    assert size_of_profiles(campaign, "cp").features == 384
+    keys = training_keys(campaign, "dino")
+    assert keys["taken"][0] == 7
+    (tmp_path / "w.safetensors").unlink()
+    message = str(refusal(raw | {"embeddings": {"dino": own}}))
+    assert "key embeddings.dino.path" in message
+    assert "expected a file of weights" in message
 
 
 def test_mistakes_in_config_and_sheets_are_told_together(raw, tmp_path):

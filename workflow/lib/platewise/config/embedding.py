@@ -77,16 +77,8 @@ class AdversaryConfig(Section):
 NetworkKind = Literal["small", "resnet", "efficientnet"]
 
 
-class EmbeddingBase(Section):
-    """The convolutional network that every kind of embedding of platewise's own shares."""
-
-    network: NetworkKind = Field(
-        default="small",
-        description="`small`: three residual blocks, 0.2 million parameters at width 16, for a CPU and a few plates. "
-        "`resnet`: as deep as ResNet-18; 0.7, 2.8, 11 and 25 million parameters at the widths 16, 32, 64 and 96. "
-        "`efficientnet`: as deep as EfficientNet-B0; 1, 3.6, 14 and 22 million at 16, 32, 64 and 80. The larger ones "
-        "are for a GPU and many plates.",
-    )
+class CropsSection(Section):
+    """How a network is shown the crops of cells."""
 
     downscale: int = Field(
         default=2,
@@ -103,6 +95,24 @@ class EmbeddingBase(Section):
         "left, and neither is the brightness of a cell; for plates on which most cells are changed. Neither needs "
         "retraining for a new plate, and neither sees a gain or an offset of a whole plate and channel.",
     )
+    batch: int = Field(
+        default=256,
+        ge=1,
+        description="Crops in one batch when cells are embedded; halved by itself when a GPU runs out of memory.",
+    )
+
+
+class EmbeddingBase(CropsSection):
+    """The convolutional network that every kind of embedding of platewise's own shares."""
+
+    network: NetworkKind = Field(
+        default="small",
+        description="`small`: three residual blocks, 0.2 million parameters at width 16, for a CPU and a few plates. "
+        "`resnet`: as deep as ResNet-18; 0.7, 2.8, 11 and 25 million parameters at the widths 16, 32, 64 and 96. "
+        "`efficientnet`: as deep as EfficientNet-B0; 1, 3.6, 14 and 22 million at 16, 32, 64 and 80. The larger ones "
+        "are for a GPU and many plates.",
+    )
+
     width: int = Field(
         default=16,
         ge=8,
@@ -117,11 +127,6 @@ class EmbeddingBase(Section):
         le=1000,
         multiple_of=8,
         description="Number of features a cell gets (columns Deep_000, Deep_001, ...); a multiple of 8.",
-    )
-    batch: int = Field(
-        default=256,
-        ge=1,
-        description="Crops in one batch when cells are embedded; halved by itself when a GPU runs out of memory.",
     )
 
 
@@ -265,6 +270,46 @@ class FileEmbedding(Section):
     )
 
 
+class PublishedEmbedding(CropsSection):
+    """A network that others published, among those that timm knows."""
+
+    kind: Literal["timm"] = Field(
+        description="A network that others published, among those that the Python package timm knows (to be installed: "
+        "`pip install timm`), with its weights from a file: a DINO vision transformer, a network for Cell Painting."
+    )
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9_.]+$", description="Its name in timm, such as `vit_small_patch16_224.dino`."
+    )
+    path: str = Field(
+        min_length=1,
+        description="File of its weights, `.safetensors` or what torch saved; of the latter only tensors are read.",
+    )
+    features: int = Field(
+        ge=1,
+        le=4096,
+        description="Numbers it gives for an image: 384 for small, 768 for base vision transformers, 1280 for "
+        "EfficientNet-B0.",
+    )
+    channels: Literal["each", "together"] = Field(
+        default="each",
+        description="`each`: it is shown one channel after the other, as grey, and a cell's features are those of all "
+        "channels; for networks of photographs. `together`: all channels at once, for networks that were trained on "
+        "these.",
+    )
+    resize: int | None = Field(
+        default=None,
+        ge=16,
+        le=1024,
+        description="Side in pixels to which crops are resized. Left out: what the network was trained on.",
+    )
+    downscale: int = Field(default=1, ge=1, le=8, description="Shrink crops by this factor before they are resized.")
+    batch: int = Field(
+        default=32,
+        ge=1,
+        description="Crops in one batch when cells are embedded; halved by itself when a GPU runs out of memory.",
+    )
+
+
 class RandomEmbedding(EmbeddingBase):
     """The same network with random weights: what any trained embedding has to beat."""
 
@@ -272,5 +317,5 @@ class RandomEmbedding(EmbeddingBase):
 
 
 EmbeddingConfig = Annotated[
-    WeakEmbedding | SelfEmbedding | RandomEmbedding | FileEmbedding, Field(discriminator="kind")
+    WeakEmbedding | SelfEmbedding | RandomEmbedding | FileEmbedding | PublishedEmbedding, Field(discriminator="kind")
 ]

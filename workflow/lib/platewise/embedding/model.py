@@ -17,6 +17,7 @@ from platewise.config.embedding import NetworkKind
 from platewise.device import Halved, halve_on_oom, reproducible
 from platewise.embedding.network import CellNetwork, build_network
 from platewise.embedding.preprocess import compress, shrink_crops, standardise
+from platewise.embedding.published import PublishedNetwork, build_published
 from platewise.errors import DataError
 from platewise.files import whole_file
 from platewise.weights import load_tensors, save_tensors
@@ -55,6 +56,35 @@ class Architecture:
 
 
 @dataclass(frozen=True)
+class PublishedArchitecture:
+    """As ``Architecture``, of a network that others published.
+
+    Parameters
+    ----------
+    channels, size, downscale, normalise
+        As there.
+    name, each, side
+        As in ``published.build_published``.
+    features
+        Length of a cell's feature vector.
+    """
+
+    channels: tuple[str, ...]
+    size: int
+    downscale: int
+    normalise: Literal["crop", "plate"]
+    name: str
+    each: bool
+    side: int
+    features: int
+    kind: Literal["timm"] = "timm"
+
+    def build(self, seed: int) -> PublishedNetwork:
+        """Return such a network."""
+        return build_published(self.name, self.side, self.each, len(self.channels))[0]
+
+
+@dataclass(frozen=True)
 class EmbeddingModel:
     """A network without its head, on a device, ready to embed.
 
@@ -73,8 +103,8 @@ class EmbeddingModel:
     """
 
     folder: Path
-    architecture: Architecture
-    network: CellNetwork = field(repr=False)
+    architecture: Architecture | PublishedArchitecture
+    network: CellNetwork | PublishedNetwork = field(repr=False)
     device: torch.device
     facts: dict[str, Any] = field(repr=False)
 
@@ -84,7 +114,12 @@ class EmbeddingModel:
         return self.facts["weights_sha256"]
 
 
-def save_model(folder: str | Path, architecture: Architecture, network: CellNetwork, facts: dict[str, Any]) -> None:
+def save_model(
+    folder: str | Path,
+    architecture: Architecture | PublishedArchitecture,
+    network: CellNetwork | PublishedNetwork,
+    facts: dict[str, Any],
+) -> None:
     """Write ``weights.safetensors`` (without head and adversaries) and, last, ``model.json``.
 
     ``facts`` are added to the architecture, the versions and the digest of the weights.
@@ -115,7 +150,9 @@ def load_model(folder: str | Path, device: torch.device | str = "cpu") -> Embedd
     folder, device = Path(folder), torch.device(device)
     try:
         facts = json.loads((folder / MODEL).read_text())
-        architecture = Architecture(**facts["architecture"] | {"channels": tuple(facts["architecture"]["channels"])})
+        described = facts["architecture"]
+        kind = PublishedArchitecture if described.get("kind") == "timm" else Architecture
+        architecture = kind(**described | {"channels": tuple(described["channels"])})
         network = architecture.build(seed=0)
         promised = facts["weights_sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -15,13 +15,28 @@ import torch
 
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import OBJECT, PLATE, SITE, WELL
-from platewise.config.embedding import FileEmbedding, RandomEmbedding, TrainedEmbedding
-from platewise.crops import object_wells, read_crops
+from platewise.config.embedding import (
+    EmbeddingConfig,
+    FileEmbedding,
+    PublishedEmbedding,
+    RandomEmbedding,
+    TrainedEmbedding,
+)
+from platewise.crops import CropStore, object_wells, read_crops
 from platewise.device import DeviceRequest, choose_device, torch_threads
 from platewise.embedding.adversary import in_several, origin_numbers
 from platewise.embedding.cells import Cells, hold_out_wells, load_cells
-from platewise.embedding.model import CURVES, Architecture, EmbeddingModel, embed_crops, load_model, save_model
+from platewise.embedding.model import (
+    CURVES,
+    Architecture,
+    EmbeddingModel,
+    PublishedArchitecture,
+    embed_crops,
+    load_model,
+    save_model,
+)
 from platewise.embedding.objectives import class_numbers
+from platewise.embedding.published import network_of
 from platewise.embedding.reference import read_reference
 from platewise.embedding.together import TRAINING, VALIDATION, train_together
 from platewise.embedding.training import CURVE_COLUMNS, train
@@ -35,7 +50,7 @@ Stores = Mapping[str, Sequence[str | Path]]
 def train_embedding(
     stores: Stores,
     wells: pd.DataFrame,
-    config: TrainedEmbedding | RandomEmbedding | FileEmbedding,
+    config: EmbeddingConfig,
     out_dir: str | Path,
     seed: int,
     device: DeviceRequest = "auto",
@@ -84,6 +99,8 @@ def train_embedding(
         _make_random(stores, config, out_dir, seed)
     elif isinstance(config, FileEmbedding):
         _take(stores, config, out_dir, seed)
+    elif isinstance(config, PublishedEmbedding):
+        _take_published(stores, config, out_dir, seed)
     else:
         with _folder_for_crops(out_dir, scratch) as folder:
             _train(stores, wells, config, out_dir, seed, choose_device(device, allotted), threads, folder)
@@ -178,7 +195,7 @@ def _make_random(stores: Stores, config: RandomEmbedding, out_dir: Path, seed: i
 def _take(stores: Stores, config: FileEmbedding, out_dir: Path, seed: int) -> None:
     """Copy a network that was trained elsewhere, after a look whether it is whole and fits the crops."""
     model = load_model(config.path)
-    store = read_crops(next(path for paths in stores.values() for path in paths))
+    store = _first_store(stores, list(stores))
     if (store.channels, store.size) != (model.architecture.channels, model.architecture.size):
         raise DataError(
             f"embedding: {config.path} takes crops of {model.architecture.size} pixels with channels "
@@ -189,6 +206,19 @@ def _take(stores: Stores, config: FileEmbedding, out_dir: Path, seed: int) -> No
     write_table(curves, out_dir / CURVES, _provenance(config, seed))
     facts = _facts(config, seed) | {"taken_from": model.facts}
     save_model(out_dir, model.architecture, model.network, facts)
+
+
+def _take_published(stores: Stores, config: PublishedEmbedding, out_dir: Path, seed: int) -> None:
+    """Copy a network that others published, fitted to the crops."""
+    store = _first_store(stores, list(stores))
+    network, side = network_of(config, len(store.channels))
+    each = config.channels == "each"
+    features = config.features * (len(store.channels) if each else 1)
+    seen = (store.channels, store.size, config.downscale, config.normalise)
+    architecture = PublishedArchitecture(*seen, name=config.name, each=each, side=side, features=features)
+    curves = pd.DataFrame(columns=list(CURVE_COLUMNS), dtype=float)
+    write_table(curves, out_dir / CURVES, _provenance(config, seed))
+    save_model(out_dir, architecture, network, _facts(config, seed))
 
 
 def split_plates(plates: Sequence[str], config: TrainedEmbedding) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -335,12 +365,16 @@ def embedding_table(plate: str, objects: np.ndarray, features: np.ndarray) -> pd
 
 
 def _architecture(stores: Stores, plates: Sequence[str], config: TrainedEmbedding | RandomEmbedding) -> Architecture:
+    store = _first_store(stores, plates)
+    kind, sizes = config.network, (config.width, config.features)
+    return Architecture(store.channels, store.size, config.downscale, config.normalise, kind, *sizes)
+
+
+def _first_store(stores: Stores, plates: Sequence[str]) -> CropStore:
     paths = [path for plate in plates for path in stores[plate]]
     if not paths:
         raise DataError("embedding: there are no crop stores. Hint: run the crops of the campaign first.")
-    store = read_crops(paths[0])
-    kind, sizes = config.network, (config.width, config.features)
-    return Architecture(store.channels, store.size, config.downscale, config.normalise, kind, *sizes)
+    return read_crops(paths[0])
 
 
 def _figures(last: dict[str, float], cells: Cells, validation: Cells | None, classes: Sequence[str]) -> dict[str, Any]:
@@ -363,9 +397,9 @@ def _in_one_batch(cells: Cells, classes: Sequence[str]) -> list[str]:
     return sorted(set(cells.names[~several]))
 
 
-def _facts(config: TrainedEmbedding | RandomEmbedding | FileEmbedding, seed: int) -> dict[str, Any]:
+def _facts(config: EmbeddingConfig, seed: int) -> dict[str, Any]:
     return {"kind": config.kind, "config": config.model_dump(mode="json"), "seed": seed}
 
 
-def _provenance(config: TrainedEmbedding | RandomEmbedding | FileEmbedding, seed: int) -> dict[str, Any]:
+def _provenance(config: EmbeddingConfig, seed: int) -> dict[str, Any]:
     return {"stage": "embedding", "algorithm": ALGORITHMS["embedding"], **_facts(config, seed)}

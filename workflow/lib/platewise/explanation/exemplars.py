@@ -15,6 +15,7 @@ from platewise.columns import CONTROL_TYPE, DOSE, OBJECT, PERTURBATION, PLATE, S
 from platewise.crops import CropStore, object_wells, read_crops
 from platewise.device import torch_threads
 from platewise.embedding.model import EmbeddingModel, load_model
+from platewise.embedding.network import CellNetwork
 from platewise.embedding.preprocess import compress, shrink_crops, standardise
 from platewise.embedding.reference import reference_of_stores
 from platewise.explanation.saliency import channel_shares, integrated_gradients
@@ -132,11 +133,14 @@ def show_exemplars(
             rows.append((place, rank, distance, len(own)))
         images = [cells.crops(place) for place in own[chosen]]
         images += [np.zeros_like(images[0])] * (CELLS - len(images))
+        pictures["crops"].append(torch.from_numpy(np.stack(images)))
+        if not isinstance(model.network, CellNetwork):
+            # Large networks of others would take a minute a cell on a CPU.
+            continue
         toward = scaled[own].mean(axis=0) if key else scaled[own[chosen[0]]]
         direction = toward / max(float(np.linalg.norm(toward)), 1e-12) / scale
         plate = cells.keys.loc[own[chosen[0]], PLATE]
         seen = explain_cell(model, images[0], direction, references.get(plate))
-        pictures["crops"].append(torch.from_numpy(np.stack(images)))
         pictures["saliency"].append(seen[0])
         pictures["shares"].append(channel_shares(seen)[0])
     at, ranks, distances, counts = ([row[place] for row in rows] for place in range(4))
@@ -144,7 +148,7 @@ def show_exemplars(
     table = table.assign(Rank=ranks, Distance=distances, Cells=counts)[EXEMPLAR_COLUMNS]
     if not groups:
         return table, {}
-    return table, {name: torch.stack(parts) for name, parts in pictures.items()}
+    return table, {name: torch.stack(parts) for name, parts in pictures.items() if parts}
 
 
 def nearest_to_medoid(features: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from platewise.config.base import Section, expected_value
 from platewise.config.campaign import CLASSICAL, CampaignConfig
-from platewise.config.embedding import EmbeddingBase
+from platewise.config.embedding import CropsSection
 from platewise.config.reference import is_tag, sections_of
 from platewise.config.segmentation import MOVED
 from platewise.errors import ConfigError, Problem
@@ -277,7 +277,7 @@ def _cross_check(config: CampaignConfig, source: str, plate_names: list[str], re
         yield from config.measure.problems(list(config.images.channels))
     yield from file_problems(config, source)
     for name, embedding in config.embeddings.items():
-        if isinstance(embedding, EmbeddingBase) and config.crops.size % embedding.downscale:
+        if isinstance(embedding, CropsSection) and config.crops.size % embedding.downscale:
             yield Problem(
                 f"{source}, key embeddings.{name}.downscale",
                 str(embedding.downscale),

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platewise.config.campaign import CampaignConfig
-from platewise.config.embedding import EmbeddingConfig, FileEmbedding
+from platewise.config.embedding import EmbeddingConfig, FileEmbedding, PublishedEmbedding
 from platewise.errors import Problem
 
 # As embedding.model writes them; that module needs torch.
 _MODEL, _WEIGHTS = "model.json", "weights.safetensors"
-_ARCHITECTURE = ("downscale", "normalise", "network", "width", "features")
+_ARCHITECTURE = ("downscale", "normalise", "features")
 
 
 def read_description(embedding: FileEmbedding) -> dict[str, Any]:
@@ -34,9 +34,21 @@ def normalisation(embedding: EmbeddingConfig) -> Literal["crop", "plate"]:
     return embedding.normalise
 
 
+def count_features(embedding: EmbeddingConfig, channels: int) -> int:
+    """Return how many features a cell gets."""
+    if isinstance(embedding, FileEmbedding):
+        return read_description(embedding)["architecture"]["features"]
+    if isinstance(embedding, PublishedEmbedding) and embedding.channels == "each":
+        return embedding.features * channels
+    return embedding.features
+
+
 def file_problems(config: CampaignConfig, source: str) -> Iterator[Problem]:
     """Find networks to be taken that are not there, not whole, or not for this campaign's crops."""
     for name, embedding in config.embeddings.items():
+        if isinstance(embedding, PublishedEmbedding) and not Path(embedding.path).is_file():
+            place = f"{source}, key embeddings.{name}.path"
+            yield Problem(place, embedding.path, "a file of weights", "give the path of its weights")
         if not isinstance(embedding, FileEmbedding):
             continue
         place = f"{source}, key embeddings.{name}.path"

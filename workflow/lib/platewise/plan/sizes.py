@@ -12,6 +12,7 @@ from platewise.config.segmenters import NetworkSegmenter, TunedSegmenter
 from platewise.config.table import TableConfig
 from platewise.plan.campaign import Campaign
 from platewise.plan.demand import FIELDS_PER_WELL, Size, classical_features
+from platewise.plan.embeddings import count_features
 from platewise.plan.engines import all_contenders, is_network
 from platewise.plan.plates import Plate
 from platewise.plan.training import training_plates
@@ -152,7 +153,8 @@ def _channels(campaign: Campaign) -> int:
 
 
 def _features(campaign: Campaign, features: str | None) -> int:
-    counts = {name: embedding.features for name, embedding in campaign.config.embeddings.items()}
+    channels = _channels(campaign)
+    counts = {name: count_features(embedding, channels) for name, embedding in campaign.config.embeddings.items()}
     counts[CLASSICAL] = (
         classical_features(_channels(campaign))
         if campaign.config.table is None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from platewise.algorithms import ALGORITHMS
-from platewise.config.embedding import FileEmbedding, RandomEmbedding
+from platewise.config.embedding import FileEmbedding, PublishedEmbedding, RandomEmbedding
 from platewise.errors import ConfigError, Problem
 from platewise.files import whole_file
 from platewise.plan.campaign import Campaign
@@ -42,6 +42,9 @@ def training_keys(campaign: Campaign, model: str) -> dict[str, Any]:
     if isinstance(taken, FileEmbedding):
         # Another network may lie at the same path one day.
         keys["taken"] = read_description(taken)["weights_sha256"]
+    if isinstance(taken, PublishedEmbedding):
+        found = Path(taken.path).stat()
+        keys["taken"] = [found.st_size, found.st_mtime_ns]
     return keys
 
 
@@ -117,7 +120,7 @@ def write_record(folder: Path, keys: dict[str, Any], rows: list[dict[str, Any]],
 def _chosen(campaign: Campaign, model: str) -> list[TrainingPlate]:
     """Return the plates that the config asks for, as they are now."""
     embedding = campaign.config.embeddings[model]
-    if isinstance(embedding, RandomEmbedding | FileEmbedding):
+    if isinstance(embedding, RandomEmbedding | FileEmbedding | PublishedEmbedding):
         # Nothing is learned; one plate tells the channels.
         names = campaign.plate_names[:1]
     else:

@@ -26,7 +26,10 @@ _BRIGHTEST = 99.5
 
 @dataclass(frozen=True)
 class ExemplarRow:
-    """A treatment: its cells as one picture, the network's view of the first as another, and both in words."""
+    """A treatment: its cells as one picture, the network's view of the first as another, and both in words.
+
+    There is no view, empty, of networks that others published.
+    """
 
     name: str
     cells: int
@@ -81,6 +84,10 @@ def read_exemplars(
     found = []
     for number, start in enumerate(starts):
         own = rows.iloc[start : starts[number + 1] if number + 1 < len(starts) else len(rows)]
+        view = shares = ""
+        if "saliency" in tensors:
+            view = data_uri(encode_png(_view(tensors["saliency"][number].numpy(), crops.shape[-1]), colours=_PALETTE))
+            shares = _shares(tensors["shares"][number].numpy(), channels)
         cells = [compose(crop, drawn, limits) for crop in crops[number][: len(own)]]
         found.append(
             ExemplarRow(
@@ -89,10 +96,8 @@ def read_exemplars(
                 shown=len(own),
                 picture=data_uri(encode_png(_beside(cells), colours=_PALETTE)),
                 first=f"{own[PLATE].iloc[0]} {own[WELL].iloc[0]}, field {int(own[SITE].iloc[0])}",
-                view=data_uri(
-                    encode_png(_view(tensors["saliency"][number].numpy(), crops.shape[-1]), colours=_PALETTE)
-                ),
-                shares=_shares(tensors["shares"][number].numpy(), channels),
+                view=view,
+                shares=shares,
             )
         )
     return Exemplars(name, legend, channels, found)
