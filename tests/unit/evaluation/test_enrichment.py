@@ -9,11 +9,13 @@ from scipy.stats import fisher_exact, kstest
 from platewise.evaluation.annotations import annotation_matches
 from platewise.evaluation.enrichment import (
     RankedPairs,
+    count_hits,
     dp_enrichment,
     enrichment_curve,
     enrichment_items,
     odds_ratio,
     rank_pairs,
+    tops,
 )
 from platewise.evaluation.items import CannotScoreError
 from platewise.evaluation.similarity import CloseNumber, Cosine
@@ -136,17 +138,38 @@ def test_dp_enrichment_by_hand() -> None:
     # Item 0 is nearest to 1 (a match); its top of four others is the one above the 99th percentile.
     similarity = CloseNumber(np.array([0.0, 1.0, 3.0, 7.0, 15.0]))
     matches = annotation_matches(["x", "x", "x", "y", "z"])
-    items = dp_enrichment(similarity, matches)
+    items = dp_enrichment(tops(similarity), matches)
     # 0: top {1}, a match, one match outside: infinite, so 1. 1: top {0}, the same. 2: top {1}, the same.
     assert items.values[:3].tolist() == [1.0, 1.0, 1.0]
     assert np.isnan(items.values[3:]).all()
     # At the median: 0 has top {1, 2}: both match; 1 has {0, 2}: both; 2 has {0, 1}: both.
-    assert dp_enrichment(similarity, matches, 50.0).values[:3].tolist() == [2.0, 2.0, 2.0]
+    assert dp_enrichment(tops(similarity, 50.0), matches).values[:3].tolist() == [2.0, 2.0, 2.0]
     # A top with a miss: query 0 has top {1, 2} with a hit and a miss, and outside {3, 4} a match and another.
-    other = dp_enrichment(
-        CloseNumber(np.array([0.0, 1, 3, 7, 15])), annotation_matches(["x", "y", "x", "x", "w"]), 50.0
-    )
+    other = dp_enrichment(tops(similarity, 50.0), annotation_matches(["x", "y", "x", "x", "w"]))
     assert other.values[0] == pytest.approx(1 * 1 / (1 * 1))
+
+
+def test_hits_are_counted_as_by_a_loop() -> None:
+    rng = np.random.default_rng(4)
+    ranked = rank_pairs(Cosine(rng.normal(size=(12, 5))), 0)
+    matches = annotation_matches([f"{index % 4}" for index in range(12)])
+    order, cuts = rng.permutation(12), np.array([1, 7, 7, 66])
+    pairs = list(zip(ranked.first, ranked.second, strict=True))
+    for dealt in (np.arange(12), order):
+        expected = [sum(matches[dealt[one], dealt[other]] for one, other in pairs[:cut]) for cut in cuts]
+        assert count_hits(ranked, matches, cuts, dealt).tolist() == expected
+    assert count_hits(ranked, matches, cuts).tolist() == count_hits(ranked, matches, cuts, np.arange(12)).tolist()
+    items = enrichment_items(ranked, matches, 100 * 7 / 66, order)
+    assert items.values.sum() == 2 * count_hits(ranked, matches, cuts, order)[1]
+
+
+def test_tops_are_those_of_each_query_alone() -> None:
+    similarity = Cosine(np.random.default_rng(5).normal(size=(600, 4)))
+    found = tops(similarity, 90.0)
+    for query in (0, 511, 512, 599):
+        others = np.delete(np.arange(600), query)
+        alike = similarity.block(np.array([query]), others)[0]
+        assert set(np.flatnonzero(found[query])) == set(others[alike > np.percentile(alike, 90.0)])
 
 
 @pytest.mark.parametrize(
@@ -163,4 +186,4 @@ def test_what_cannot_be_scored_says_why(labels: list[str], reason: str) -> None:
     with pytest.raises(CannotScoreError, match=reason):
         enrichment_curve(ranked, annotation_matches(labels), [1.0], 20, 20, 0)
     with pytest.raises(CannotScoreError, match=reason):
-        dp_enrichment(CloseNumber(np.arange(len(labels))), annotation_matches(labels))
+        dp_enrichment(np.eye(len(labels)) < 1, annotation_matches(labels))

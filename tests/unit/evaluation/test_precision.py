@@ -138,3 +138,37 @@ def test_what_cannot_be_scored_says_why(labels: list, controls: list, plates: li
     precision = replicate_precision(similarity, np.array(labels), np.array(plates), np.array(controls))
     with pytest.raises(CannotScoreError, match=reason):
         mean_precision(precision)
+
+
+@pytest.mark.parametrize("kind", ["profiles", "ties"])
+def test_many_queries_are_as_one_by_one(kind: str) -> None:
+    rng = np.random.default_rng(7)
+    size = 700  # more than are looked at in one go
+    similarity = Cosine(rng.normal(size=(size, 6))) if kind == "profiles" else CloseNumber(rng.integers(0, 40, size))
+    matches = annotation_matches([f"{index % 9}" if index % 5 else f"alone {index}" for index in range(size)])
+    found = annotation_precision(similarity, matches)
+    everything = similarity.block(np.arange(size), np.arange(size))
+    for query in (0, 1, 511, 512, 699):
+        others = np.arange(size) != query
+        if matches[query].any():
+            expected = naive_precision(everything[query, matches[query]], everything[query, others & ~matches[query]])
+            assert found.values[query] == pytest.approx(expected, rel=1e-9)
+        else:
+            assert np.isnan(found.values[query])
+    wells = rng.integers(0, 60, size)
+    plates, controls = rng.integers(0, 4, size), rng.random(size) < 0.2
+    found = replicate_precision(similarity, wells, plates, controls)
+    treated = np.flatnonzero(~controls)
+    for place in (0, 5, len(treated) - 1):
+        well = treated[place]
+        own = (wells == wells[well]) & ~controls & (np.arange(size) != well)
+        expected = naive_precision(everything[well, own], everything[well, controls & (plates == plates[well])])
+        assert found.values[place] == pytest.approx(expected, rel=1e-9)
+        assert found.positives[place] == own.sum()
+
+
+def naive_precision(positives: np.ndarray, negatives: np.ndarray) -> float:
+    precisions = []
+    for rank, value in enumerate(sorted(positives, reverse=True), start=1):
+        precisions.append(rank / (rank + (negatives > value).sum() + 0.5 * (negatives == value).sum()))
+    return float(np.mean(precisions))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from platewise.evaluation.annotations import require_matches
+from platewise.evaluation.counting import resampled_matches, top_matches
 from platewise.evaluation.items import Items
 from platewise.evaluation.similarity import Similarity
 
@@ -104,16 +105,17 @@ def enrichment_curve(
     require_matches(matches)
     rng = np.random.default_rng(seed)
     cuts = np.array([ranked.cut(share) for share in shares])
-    observed = _odds_ratios(ranked, matches, cuts)
+    observed = count_hits(ranked, matches, cuts)
     reached = np.zeros(len(cuts), dtype=np.int64)
     for _ in range(permutations):
-        reached += _odds_ratios(ranked, matches, cuts, rng.permutation(len(matches))) >= observed - 1e-12
+        # With as many matches in all, the odds ratio grows with those in the top and with nothing else.
+        reached += count_hits(ranked, matches, cuts, rng.permutation(len(matches))) >= observed
     resampled = bootstrap_odds_ratios(ranked, matches, shares, bootstraps, rng)
     low, high = np.nanquantile(resampled, [0.025, 0.975], axis=0)
     return pd.DataFrame(
         {
             "Share": list(shares),
-            "OddsRatio": observed,
+            "OddsRatio": odds_ratios(observed[None], cuts, ranked, matches)[0],
             "Low": low,
             "High": high,
             "PValue": (reached + 1) / (permutations + 1),
@@ -121,8 +123,10 @@ def enrichment_curve(
     )
 
 
-def enrichment_items(ranked: RankedPairs, matches: np.ndarray, share: float) -> Items:
+def enrichment_items(ranked: RankedPairs, matches: np.ndarray, share: float, order: np.ndarray | None = None) -> Items:
     """Return the odds ratio at one share, with the matching top pairs of every perturbation as its items.
+
+    ``order`` says whose annotation each perturbation takes, if not its own.
 
     With the annotations given, the odds ratio grows with the number of matching top pairs and with nothing else, so the
     paired test may compare these numbers.
@@ -130,23 +134,39 @@ def enrichment_items(ranked: RankedPairs, matches: np.ndarray, share: float) -> 
     require_matches(matches)
     cut = ranked.cut(share)
     first, second = ranked.first[:cut], ranked.second[:cut]
-    hit = matches[first, second]
+    hit = matches[first, second] if order is None else matches[order[first], order[second]]
     size = len(matches)
     hits = np.bincount(first[hit], minlength=size) + np.bincount(second[hit], minlength=size)
-    ratio = _odds_ratios(ranked, matches, np.array([cut]))[0]
-    return Items(hits.astype(np.float64), np.arange(size), float(ratio))
+    ratio = odds_ratio(hit.sum(), cut, matches.sum() / 2, len(ranked.first))
+    return Items(hits.astype(np.float64), np.arange(size), ratio)
 
 
-def _odds_ratios(
+def count_hits(
     ranked: RankedPairs, matches: np.ndarray, cuts: np.ndarray, order: np.ndarray | None = None
 ) -> np.ndarray:
-    first, second = ranked.first[: cuts.max()], ranked.second[: cuts.max()]
-    if order is not None:
-        # Annotations dealt anew, looked up for the top pairs alone.
-        first, second = order[first], order[second]
-    top = np.cumsum(matches[first, second])[cuts - 1]
+    """Return how many of the top pairs match at each cut, ``(cuts,)``.
+
+    Parameters
+    ----------
+    ranked
+        Pairs of annotated perturbations.
+    matches
+        Whether two share an annotation, bool ``(perturbations, perturbations)``.
+    cuts
+        Numbers of top pairs, not falling.
+    order
+        Whose annotation each perturbation takes; its own if left out.
+    """
+    order = np.arange(len(matches)) if order is None else order
+    return top_matches(ranked.first, ranked.second, matches, order, cuts)
+
+
+def odds_ratios(hits: np.ndarray, cuts: np.ndarray, ranked: RankedPairs, matches: np.ndarray) -> np.ndarray:
+    """Return the odds ratio at each cut, ``(cuts,)``, from what `count_hits` gave; also of several counts at once."""
     total, everything = len(ranked.first), matches.sum() / 2
-    return np.array([odds_ratio(hit, cut, everything, total) for hit, cut in zip(top, cuts, strict=True)])
+    return np.array(
+        [[odds_ratio(hit, cut, everything, total) for hit, cut in zip(row, cuts, strict=True)] for row in hits]
+    )
 
 
 def bootstrap_odds_ratios(
@@ -160,8 +180,6 @@ def bootstrap_odds_ratios(
     shares, size = np.asarray(shares), len(matches)
     hit = matches[ranked.first, ranked.second]
     weights = matches.astype(np.float64)
-    # The top of a resample lies in about the same share of the pairs; more are looked at only where it does not.
-    head = min(len(hit), 2 * ranked.cut(shares.max()) + 1000)
     ratios = np.full((resamples, len(shares)), np.nan)
     for number in range(resamples):
         copies = np.bincount(rng.integers(0, size, size), minlength=size).astype(np.float64)
@@ -170,44 +188,43 @@ def bootstrap_odds_ratios(
         if everything in (0, total):
             continue
         wanted = np.maximum(1.0, np.round(total * shares / 100))
-        pairs, found = _weighted(ranked, hit, copies, head)
-        if pairs[-1] < wanted.max():
-            pairs, found = _weighted(ranked, hit, copies, len(hit))
-        at = np.searchsorted(pairs, wanted, side="left")
-        # The pair at the cut counts for as many of its copies as fit.
-        before = np.where(at > 0, pairs[at - 1], 0.0)
-        inside = np.where(at > 0, found[at - 1], 0.0) + np.where(hit[at], wanted - before, 0.0)
+        inside = resampled_matches(ranked.first, ranked.second, hit, copies, wanted)
         ratios[number] = [
             odds_ratio(top_hits, top, everything, total) for top_hits, top in zip(inside, wanted, strict=True)
         ]
     return ratios
 
 
-def _weighted(ranked: RankedPairs, hit: np.ndarray, copies: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    weight = copies[ranked.first[:count]] * copies[ranked.second[:count]]
-    return np.cumsum(weight), np.cumsum(weight * hit[:count])
+def tops(similarity: Similarity, percentile: float = 99.0) -> np.ndarray:
+    """Return which others lie above a percentile of each item's similarities (itself excluded), bool (items, items)."""
+    everything = np.arange(similarity.size)
+    found = np.zeros((similarity.size, similarity.size), dtype=bool)
+    for rows in np.split(everything, range(_BLOCK, similarity.size, _BLOCK)):
+        block = similarity.block(rows, everything)
+        others = block[everything[None, :] != rows[:, None]].reshape(len(rows), -1)
+        found[rows] = block > np.percentile(others, percentile, axis=1)[:, None]
+        found[rows, rows] = False
+    return found
 
 
-def dp_enrichment(similarity: Similarity, matches: np.ndarray, percentile: float = 99.0) -> Items:
+def dp_enrichment(top: np.ndarray, matches: np.ndarray) -> Items:
     """Return the enrichment of each query in its own top, as the DeepProfiler notebooks compute it.
 
-    For every perturbation the others above the 99th percentile of its similarities (itself excluded) are its top; the
-    odds ratio of its 2x2 table is its value, an infinite one replaced by the number of matches in the top. The score is
-    the mean over queries that have a match at all.
+    The odds ratio of a query's 2x2 table (in its top or not, a match or not) is its value, an infinite one replaced by
+    the number of matches in the top. The score is the mean over queries that have a match at all.
+
+    Parameters
+    ----------
+    top
+        What `tops` gave: the others above the 99th percentile of a query's similarities, bool ``(queries, queries)``.
+    matches
+        Whether two share an annotation, bool of the same shape.
     """
     require_matches(matches)
-    everything = np.arange(similarity.size)
-    values = np.full(similarity.size, np.nan)
-    for query in everything[matches.any(axis=1)]:
-        others = np.delete(everything, query)
-        similarities = similarity.block(np.array([query]), others)[0]
-        top, match = similarities > np.percentile(similarities, percentile), matches[query, others]
-        hits, misses = int((top & match).sum()), int((top & ~match).sum())
-        outside, rest = int((~top & match).sum()), int((~top & ~match).sum())
-        if hits == 0:
-            values[query] = 0.0
-        elif misses * outside == 0:
-            values[query] = hits
-        else:
-            values[query] = hits * rest / (misses * outside)
-    return Items(values, everything)
+    hits = (top & matches).sum(axis=1)
+    size, match = top.sum(axis=1), matches.sum(axis=1)
+    misses, outside = size - hits, match - hits
+    rest = len(matches) - 1 - size - outside
+    infinite = misses * outside == 0
+    ratios = np.where(infinite, hits, hits * rest / np.where(infinite, 1, misses * outside))
+    return Items(np.where(match > 0, ratios, np.nan), np.arange(len(matches)))

@@ -15,17 +15,21 @@ from platewise.correction.correct import correction_note
 from platewise.evaluation.annotations import annotation_matches, permuted_matches, require_matches
 from platewise.evaluation.enrichment import (
     RankedPairs,
+    count_hits,
     dp_enrichment,
     enrichment_curve,
     enrichment_items,
     few_pairs,
+    odds_ratios,
     rank_pairs,
+    tops,
 )
 from platewise.evaluation.inference import paired_p
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import BASELINES, SCORE, SHUFFLED_BASELINE, Campaign, describe, read_levels
 from platewise.evaluation.nearest import in_several_batches, nearest_match, same_perturbation, shared_batch
 from platewise.evaluation.precision import (
+    Negatives,
     PrecisionNull,
     annotation_precision,
     mean_precision,
@@ -144,7 +148,7 @@ def _replicate_family(campaign: Campaign, config: EvaluationConfig, limits: dict
     level, controls = campaign.wells, campaign.controls
     plates = level.metadata[PLATE].to_numpy(dtype=str)
     null = PrecisionNull(config.null_size, config.seed)
-    negatives: dict[Similarity, list[np.ndarray]] = {}
+    negatives: dict[Similarity, Negatives] = {}
 
     def compute(similarity: Similarity, labels: np.ndarray) -> dict[str, Items]:
         # A shuffle of the labels leaves the controls, and so the negatives, where they are.
@@ -206,8 +210,14 @@ def _annotation_families(campaign: Campaign, config: EvaluationConfig) -> list[F
             "map_moa_significant": significant_precision(found, null, config.max_q),
         }
 
+    top: dict[Similarity, np.ndarray] = {}
+
     def notebook(similarity: Similarity, labels: np.ndarray) -> dict[str, Items]:
-        return {"dp_enrichment": dp_enrichment(similarity, labels)}
+        require_matches(labels)
+        if similarity not in top:
+            # A shuffle of the labels leaves the similarities where they are.
+            top[similarity] = tops(similarity)
+        return {"dp_enrichment": dp_enrichment(top[similarity], labels)}
 
     similarities = level.similarities()
     return [
@@ -290,11 +300,11 @@ def _enrichment(campaign: Campaign, config: EvaluationConfig) -> tuple[list[Row]
             note = beaten_note(p)
         interval = (float(point["Low"]), float(point["High"]))
         rows.append(row(name, items.score, interval, len(matches), total, baseline, p, note))
-    dealt = [permuted_matches(matches, rng) for _ in range(config.shuffles)]
+    dealt = [rng.permutation(len(matches)) for _ in range(config.shuffles)]
     score = enrichment_items(ranked[SCORE], matches, config.headline_share)
-    shuffled = [enrichment_items(ranked[SCORE], labels, config.headline_share) for labels in dealt]
+    shuffled = [enrichment_items(ranked[SCORE], matches, config.headline_share, order) for order in dealt]
     rows.append(shuffled_row(name, score, shuffled, total, config, rng))
-    curves.append(_shuffled_curve(ranked[SCORE], dealt, shares))
+    curves.append(_shuffled_curve(ranked[SCORE], matches, dealt, shares))
     return rows, pd.concat(curves, ignore_index=True)
 
 
@@ -304,8 +314,12 @@ def _empty_curve(shares: list[float], baseline: str) -> pd.DataFrame:
     )
 
 
-def _shuffled_curve(ranked: RankedPairs, dealt: list[np.ndarray], shares: list[float]) -> pd.DataFrame:
-    ratios = np.array([[enrichment_items(ranked, labels, share).score for share in shares] for labels in dealt])
+def _shuffled_curve(
+    ranked: RankedPairs, matches: np.ndarray, dealt: list[np.ndarray], shares: list[float]
+) -> pd.DataFrame:
+    cuts = np.array([ranked.cut(share) for share in shares])
+    hits = np.stack([count_hits(ranked, matches, cuts, order) for order in dealt])
+    ratios = odds_ratios(hits, cuts, ranked, matches)
     low, middle, high = np.quantile(ratios, [0.025, 0.5, 0.975], axis=0)
     curve = _empty_curve(shares, SHUFFLED_BASELINE)
     return curve.assign(OddsRatio=middle, Low=low, High=high)

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from platewise.evaluation.annotations import require_matches
+from platewise.evaluation.counting import precision_against, precision_among
 from platewise.evaluation.inference import benjamini_hochberg
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.similarity import Similarity
 
 # Random numbers drawn at a time for the null.
 _DRAWS = 4_000_000
+# Pairs, and queries, whose similarities are computed at a time.
+_PAIRS, _QUERIES = 50_000, 512
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,16 @@ def average_precision(positives: np.ndarray, negatives: np.ndarray) -> float:
     positives, negatives
         Similarities of the query, ``(positives,)`` and ``(negatives,)``.
     """
-    return _precision_above(positives, np.sort(negatives))
+    ends = np.array([len(positives)]), np.array([len(negatives)])
+    return float(precision_against(positives, ends[0], np.sort(negatives), ends[1])[0])
 
 
-def _precision_above(positives: np.ndarray, sorted_negatives: np.ndarray) -> float:
-    ordered, negatives = -np.sort(-positives), sorted_negatives
-    above = len(negatives) - np.searchsorted(sorted_negatives, ordered, side="right")
-    equal = len(negatives) - np.searchsorted(sorted_negatives, ordered, side="left") - above
-    ranks = np.arange(1, len(positives) + 1)
-    return float((ranks / (ranks + above + 0.5 * equal)).mean())
+@dataclass(frozen=True)
+class Negatives:
+    """The similarities of queries with their negatives, each query's sorted: one after the other, and their ends."""
+
+    values: np.ndarray
+    ends: np.ndarray
 
 
 def replicate_precision(
@@ -64,7 +68,7 @@ def replicate_precision(
     plates: np.ndarray,
     controls: np.ndarray,
     batches: np.ndarray | None = None,
-    negatives: list[np.ndarray] | None = None,
+    negatives: Negatives | None = None,
 ) -> Precision:
     """Average precision of every treated well: positives share its perturbation, negatives are controls of its plate.
 
@@ -91,25 +95,36 @@ def replicate_precision(
     treated = np.flatnonzero(~controls)
     if negatives is None:
         negatives = sorted_controls(similarity, plates, controls)
-    values = np.full(len(treated), np.nan)
-    counts = np.zeros(len(treated), dtype=int)
-    order = np.argsort(labels[treated], kind="stable")
-    starts = np.unique(labels[treated][order], return_index=True)[1][1:]
-    for places in np.split(order, starts):
-        wells = treated[places]
-        block = similarity.block(wells, wells)
-        partner = ~np.eye(len(wells), dtype=bool)
-        if batches is not None:
-            partner &= batches[wells][:, None] != batches[wells][None, :]
-        counts[places] = partner.sum(axis=1)
-        for row, place in enumerate(places):
-            if counts[place] and len(negatives[place]):
-                values[place] = _precision_above(block[row, partner[row]], negatives[place])
-    return Precision(values, counts, np.array([len(own) for own in negatives], dtype=int), labels[treated])
+    query, partner = _partners(labels[treated])
+    if batches is not None:
+        elsewhere = batches[treated[query]] != batches[treated[partner]]
+        query, partner = query[elsewhere], partner[elsewhere]
+    positives = np.empty(len(query))
+    for start in range(0, len(query), _PAIRS):
+        some = slice(start, start + _PAIRS)
+        positives[some] = similarity.pairs(treated[query[some]], treated[partner[some]])
+    counts = np.bincount(query, minlength=len(treated))
+    values = precision_against(positives, np.cumsum(counts), negatives.values, negatives.ends)
+    return Precision(values, counts, np.diff(negatives.ends, prepend=0), labels[treated])
 
 
-def sorted_controls(similarity: Similarity, plates: np.ndarray, controls: np.ndarray) -> list[np.ndarray]:
-    """Return the similarities of every treated well with the controls of its plate, each array sorted."""
+def _partners(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return every well with every other of its label, ``(pairs,)`` each, sorted by the first."""
+    order = np.argsort(labels, kind="stable")
+    _, start, size = np.unique(labels[order], return_index=True, return_counts=True)
+    group = np.repeat(np.arange(len(start)), size)
+    # Place k of the sorted wells meets the places from its group's start on, itself included.
+    count = size[group]
+    first = np.repeat(np.arange(len(order)), count)
+    second = np.arange(len(first)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(start[group], count)
+    apart = first != second
+    query, partner = order[first[apart]], order[second[apart]]
+    by_query = np.argsort(query, kind="stable")
+    return query[by_query], partner[by_query]
+
+
+def sorted_controls(similarity: Similarity, plates: np.ndarray, controls: np.ndarray) -> Negatives:
+    """Return the similarities of every treated well with the controls of its plate."""
     treated = np.flatnonzero(~controls)
     found: list[np.ndarray] = [np.empty(0)] * len(treated)
     for plate in np.unique(plates[treated]):
@@ -117,7 +132,8 @@ def sorted_controls(similarity: Similarity, plates: np.ndarray, controls: np.nda
         block = np.sort(similarity.block(treated[places], np.flatnonzero(controls & (plates == plate))), axis=1)
         for place, row in zip(places, block, strict=True):
             found[place] = row
-    return found
+    ends = np.cumsum([len(row) for row in found], dtype=np.int64)
+    return Negatives(np.concatenate([np.empty(0), *found]), ends)
 
 
 def annotation_precision(similarity: Similarity, matches: np.ndarray) -> Precision:
@@ -132,15 +148,12 @@ def annotation_precision(similarity: Similarity, matches: np.ndarray) -> Precisi
     """
     require_matches(matches)
     everything = np.arange(similarity.size)
-    values = np.full(similarity.size, np.nan)
-    for query in everything:
-        positive = matches[query]
-        negative = ~positive & (everything != query)
-        if positive.any() and negative.any():
-            similarities = similarity.block(np.array([query]), everything)[0]
-            values[query] = average_precision(similarities[positive], similarities[negative])
+    parts = [
+        precision_among(similarity.block(rows, everything), matches[rows], rows[0])
+        for rows in np.split(everything, range(_QUERIES, similarity.size, _QUERIES))
+    ]
     count = matches.sum(axis=1)
-    return Precision(values, count, similarity.size - 1 - count, everything)
+    return Precision(np.concatenate(parts), count, similarity.size - 1 - count, everything)
 
 
 def mean_precision(precision: Precision) -> Items:
@@ -151,16 +164,13 @@ def mean_precision(precision: Precision) -> Items:
     CannotScoreError
         If no query has both positives and negatives.
     """
-    groups = np.unique(precision.groups)
     known = np.isfinite(precision.values)
     if not known.any():
         raise CannotScoreError(_why(precision))
-    means = np.full(len(groups), np.nan)
-    for place, group in enumerate(groups):
-        values = precision.values[known & (precision.groups == group)]
-        if len(values):
-            means[place] = values.mean()
-    return Items(means, groups)
+    groups, group = np.unique(precision.groups, return_inverse=True)
+    counts = np.bincount(group[known], minlength=len(groups))
+    sums = np.bincount(group[known], precision.values[known], minlength=len(groups))
+    return Items(np.where(counts > 0, sums / np.maximum(counts, 1), np.nan), groups)
 
 
 def significant_precision(precision: Precision, null: PrecisionNull, max_q: float) -> Items:
@@ -177,13 +187,14 @@ def precision_p_values(precision: Precision, means: Items, null: PrecisionNull) 
     queries with the same numbers share it, and the mean over queries is compared: p = (b + 1) / (m + 1).
     """
     p = np.full(len(means.values), np.nan)
-    known = np.isfinite(precision.values)
-    for place, group in enumerate(means.clusters):
-        queries = np.flatnonzero(known & (precision.groups == group))
-        if len(queries):
-            draws = sum(null.draws(precision.positives[query], precision.negatives[query]) for query in queries)
-            reached = (draws / len(queries) >= means.values[place] - 1e-9).sum()
-            p[place] = (reached + 1) / (null.size + 1)
+    known = np.flatnonzero(np.isfinite(precision.values))
+    known = known[np.argsort(precision.groups[known], kind="stable")]
+    groups, starts = np.unique(precision.groups[known], return_index=True)
+    places = np.searchsorted(means.clusters, groups)
+    for place, queries in zip(places, np.split(known, starts[1:]), strict=True):
+        draws = sum(null.draws(precision.positives[query], precision.negatives[query]) for query in queries)
+        reached = (draws / len(queries) >= means.values[place] - 1e-9).sum()
+        p[place] = (reached + 1) / (null.size + 1)
     return p
 
 

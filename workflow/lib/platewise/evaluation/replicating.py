@@ -40,7 +40,9 @@ def percent_replicating(
         If no treatment has two wells, or there are too few treatments to draw a set of non-replicates.
     """
     count = len(clusters)
-    members = [_at_most(np.flatnonzero(treatments == number)) for number in range(count)]
+    order = np.argsort(treatments, kind="stable")
+    ends = np.searchsorted(treatments[order], np.arange(1, count))
+    members = [_at_most(wells) for wells in np.split(order, ends)]
     sizes = np.array([len(wells) for wells in members])
     if not (sizes >= 2).any():
         raise CannotScoreError("no treatment has two wells to compare")
@@ -54,9 +56,9 @@ def percent_replicating(
     if not limits:
         raise CannotScoreError("fewer treatments than replicates: no sets of non-replicates to compare with")
     values = np.full(count, np.nan)
-    for number in range(count):
-        if sizes[number] in limits:
-            values[number] = _median(similarity, members[number]) > limits[sizes[number]]
+    for size, limit in limits.items():
+        alike = np.flatnonzero(sizes == size)
+        values[alike] = _medians(similarity, np.stack([members[number] for number in alike])) > limit
     return Items(values, clusters)
 
 
@@ -67,16 +69,14 @@ def _null_limit(
     for _ in range(null_sets):
         chosen = rng.choice(len(members), size, replace=False)
         sets.append([members[number][rng.integers(len(members[number]))] for number in chosen])
-    wells = np.array(sets)
-    pairs = list(combinations(range(size), 2))
-    values = np.stack([similarity.pairs(wells[:, i], wells[:, j]) for i, j in pairs], axis=1)
-    return float(np.percentile(np.median(values, axis=1), 95))
+    return float(np.percentile(_medians(similarity, np.array(sets)), 95))
 
 
 def _at_most(wells: np.ndarray) -> np.ndarray:
     return wells[np.unique(np.linspace(0, len(wells) - 1, min(len(wells), _MOST_WELLS)).round().astype(int))]
 
 
-def _median(similarity: Similarity, wells: np.ndarray) -> float:
-    first, second = np.triu_indices(len(wells), k=1)
-    return float(np.median(similarity.pairs(wells[first], wells[second])))
+def _medians(similarity: Similarity, sets: np.ndarray) -> np.ndarray:
+    """Return the median similarity within each set of wells, ``(sets, size)`` to ``(sets,)``."""
+    pairs = combinations(range(sets.shape[1]), 2)
+    return np.median(np.stack([similarity.pairs(sets[:, i], sets[:, j]) for i, j in pairs], axis=1), axis=1)
