@@ -140,6 +140,17 @@ def test_what_cannot_be_scored_says_why(labels: list, controls: list, plates: li
         mean_precision(precision)
 
 
+def test_random_rankings_are_all_alike() -> None:
+    # Two positives among four: six rankings, each as likely.
+    found = PrecisionNull(60_000, 0).draws(2, 2)
+    expected = [(1 / first + 2 / second) / 2 for first in range(1, 5) for second in range(first + 1, 5)]
+    values, counts = np.unique(found.round(9), return_counts=True)
+    assert values.tolist() == pytest.approx(sorted(expected))
+    # Counts of 10,000 with a deviation of 91.
+    assert np.abs(counts - 10_000).max() < 400
+    assert PrecisionNull(10, 0).draws(3, 0).tolist() == [1.0] * 10
+
+
 @pytest.mark.parametrize("kind", ["profiles", "ties"])
 def test_many_queries_are_as_one_by_one(kind: str) -> None:
     rng = np.random.default_rng(7)

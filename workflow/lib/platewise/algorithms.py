@@ -19,7 +19,7 @@ ALGORITHMS: dict[str, int] = {
     "profiles": 3,
     "correction": 1,
     "network": 2,
-    "evaluation": 2,
+    "evaluation": 3,
     "explanation": 1,
     "qc": 1,
 }

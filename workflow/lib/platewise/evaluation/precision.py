@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from platewise.evaluation.annotations import require_matches
-from platewise.evaluation.counting import precision_against, precision_among
+from platewise.evaluation.counting import precision_against, precision_among, random_precision
 from platewise.evaluation.inference import benjamini_hochberg
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.similarity import Similarity
@@ -216,15 +216,11 @@ class PrecisionNull:
 
 
 def _random_precision(positives: int, negatives: int, size: int, rng: np.random.Generator) -> np.ndarray:
-    total = positives + negatives
-    rows = max(1, _DRAWS // total)
-    parts = []
-    for start in range(0, size, rows):
-        keys = rng.random((min(rows, size - start), total))
-        # The places of the smallest keys are a random choice of places.
-        places = np.argpartition(keys, positives - 1, axis=1)[:, :positives]
-        ranks = np.sort(places, axis=1) + 1
-        parts.append((np.arange(1, positives + 1) / ranks).mean(axis=1))
+    rows = max(1, _DRAWS // positives)
+    parts = [
+        random_precision(rng.random((min(rows, size - start), positives)), positives + negatives)
+        for start in range(0, size, rows)
+    ]
     return np.concatenate(parts)
 
 
