@@ -157,7 +157,9 @@ def choose_shrinkage(rows: np.ndarray, folds: np.ndarray) -> tuple[float, dict[f
         scores = (rows[out] / deviation @ axes) ** 2
         for share in SHRINKAGES:
             shrunk = np.maximum((1 - share) * sizes + share, 1e-300)
-            totals[share] += float((-0.5 * ((scores / shrunk).sum(1) + np.log(shrunk).sum()) - np.log(deviation).sum()).sum())
+            totals[share] += float(
+                (-0.5 * ((scores / shrunk).sum(1) + np.log(shrunk).sum()) - np.log(deviation).sum()).sum()
+            )
     return max(reversed(SHRINKAGES), key=lambda share: totals[share]), {k: v / len(rows) for k, v in totals.items()}
 
 
@@ -168,7 +170,15 @@ def no_fit(metadata: pd.DataFrame, values: np.ndarray) -> Callable[[np.ndarray],
 CHOSEN: dict[str, float] = {}
 
 
-def sphering_fit(kind: str, fold: str, reliability: bool = False, shrinkage: float | None = None, even: bool = False, factors: bool = False, centred: bool = False) -> Fit:
+def sphering_fit(
+    kind: str,
+    fold: str,
+    reliability: bool = False,
+    shrinkage: float | None = None,
+    even: bool = False,
+    factors: bool = False,
+    centred: bool = False,
+) -> Fit:
     def fit(metadata: pd.DataFrame, values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         rows, folds = noise_rows(metadata, values, kind, fold)
         if even:
@@ -254,7 +264,9 @@ CONTINUED: dict[str, Fit] = {
     f"{BOTH}, even, reliability": sphering_fit("both", BATCH, even=True, reliability=True),
     f"{REPLICATES}, reliability": sphering_fit("replicates", BATCH, reliability=True),
     f"{REPLICATES}, reliability, centred": sphering_fit("replicates", BATCH, reliability=True, centred=True),
-    f"{REPLICATES}, even, reliability, centred": sphering_fit("replicates", BATCH, even=True, reliability=True, centred=True),
+    f"{REPLICATES}, even, reliability, centred": sphering_fit(
+        "replicates", BATCH, even=True, reliability=True, centred=True
+    ),
     f"{REPLICATES}, factors": sphering_fit("replicates", BATCH, factors=True),
     f"{BOTH}, factors": sphering_fit("both", BATCH, factors=True),
     f"{BOTH}, factors, reliability": sphering_fit("both", BATCH, factors=True, reliability=True),
@@ -349,11 +361,13 @@ def scores(table: pd.DataFrame, transform: str, selection: str, fit: Fit) -> pd.
     wells = join_profiles(metadata, corrected, [f"Deep_{k:03d}" for k in range(corrected.shape[1])])
     campaign = read_levels(wells, consensus(wells, "mean"), NetworkConfig())
     families = [*_nearest_families(campaign, describe(campaign)), *_annotation_families(campaign, EvaluationConfig())]
-    return pd.Series({
-        name: items.score
-        for family in families
-        for name, items in family.compute(family.similarities[SCORE], family.labels).items()
-    })
+    return pd.Series(
+        {
+            name: items.score
+            for family in families
+            for name, items in family.compute(family.similarities[SCORE], family.labels).items()
+        }
+    )
 
 
 def main() -> None:

@@ -15,11 +15,14 @@ from platewise.config.correction import (
     CorrectionConfig,
     HarmonyCorrection,
     NoCorrection,
+    ReplicateCorrection,
     SpheringCorrection,
 )
 from platewise.correction.correct import METHODS, correct, correction_note, run_correct_batches
 from platewise.correction.method import CorrectionRefusedError
 from platewise.tables import read_provenance, read_table
+
+REPLICATES = ReplicateCorrection(min_differences=12)
 
 
 def wells(plates: int = 4, per_plate: int = 10) -> pd.DataFrame:
@@ -46,7 +49,7 @@ def wells(plates: int = 4, per_plate: int = 10) -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     "method",
-    [NoCorrection(), SpheringCorrection(), CombatCorrection(), HarmonyCorrection(components=3)],
+    [NoCorrection(), SpheringCorrection(), REPLICATES, CombatCorrection(), HarmonyCorrection(components=3)],
     ids=lambda method: method.method,
 )
 def test_rows_stay_and_the_two_files_agree(method: object, tmp_path: Path) -> None:
