@@ -114,8 +114,20 @@ class HarmonyCorrection(Section):
     seed: int = Field(0, ge=0, description="Seed of the clustering. Without it, the campaign's.")
 
 
+class MnnCorrection(Section):
+    """Batches moved onto each other by their negative controls."""
+
+    method: Literal["mnn"] = Field(
+        "mnn", description="Mutual nearest neighbours between the negative controls of different batches."
+    )
+    neighbours: int = Field(
+        20, ge=1, description="How many controls of the other batch count as near: 20, as the method was published."
+    )
+    min_controls: int = Field(4, ge=1, description="Refused when a batch has fewer negative control wells than this.")
+
+
 CorrectionMethod = Annotated[
-    NoCorrection | SpheringCorrection | ReplicateCorrection | CombatCorrection | HarmonyCorrection,
+    NoCorrection | SpheringCorrection | ReplicateCorrection | CombatCorrection | HarmonyCorrection | MnnCorrection,
     Field(discriminator="method"),
 ]
 

@@ -13,6 +13,7 @@ from platewise.config.correction import CorrectionMethod
 from platewise.correction.combat import correct_by_combat
 from platewise.correction.harmony import correct_by_harmony
 from platewise.correction.method import Correct, Corrected, CorrectionRefusedError
+from platewise.correction.mnn import correct_by_mnn
 from platewise.correction.none import leave_uncorrected
 from platewise.correction.replicates import correct_by_replicates
 from platewise.correction.sphering import correct_by_sphering
@@ -26,6 +27,7 @@ METHODS: dict[str, Correct] = {
     "replicates": correct_by_replicates,
     "combat": correct_by_combat,
     "harmony": correct_by_harmony,
+    "mnn": correct_by_mnn,
 }
 
 
