@@ -2,6 +2,7 @@
 
     python benchmarks/bench_bbbc021.py             # what is chosen on: the mechanisms are not even read
     python benchmarks/bench_bbbc021.py --scores    # NSC, NSCB and MOA mAP of all candidates besides
+    python benchmarks/bench_bbbc021.py --shuffled  # what corrections make of replicates that are none
 
 The data are in PLATEWISE_DATA. docs/methods.md has the figures and the story.
 
@@ -59,7 +60,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "lib"))
 
 from bbbc021_candidates import CONTINUED, FIRST, SELECTIONS, TRANSFORMS, WHOLE, corrected_whole, select
 
-from platewise.columns import BATCH, MOA, PERTURBATION, PLATE
+from platewise.columns import BATCH, DOSE, MOA, PERTURBATION, PLATE
 from platewise.config.network import NetworkConfig
 from platewise.config.profiles import NormaliseConfig
 from platewise.config.table import TableConfig
@@ -68,6 +69,7 @@ from platewise.evaluation.levels import read_levels
 from platewise.evaluation.nearest import in_several_batches, nearest_match, same_perturbation, shared_batch
 from platewise.evaluation.precision import annotation_precision, average_precision, mean_precision
 from platewise.evaluation.similarity import Cosine
+from platewise.network.build import build_network
 from platewise.network.nodes import unit_rows
 from platewise.profiles.consensus import consensus
 from platewise.profiles.frame import is_negcon, join_profiles, split_profiles, treatment_codes
@@ -77,6 +79,15 @@ from platewise.profiles.normalise import fit_campaign_scale, normalise_plate
 ROOT = Path(__file__).parents[1]
 # Candidates that are as good as the best within this are ties.
 TIE = 0.005
+SHUFFLES = 5
+SHUFFLED = (
+    "none",
+    "controls, by plates",
+    "both",
+    "both, reliability",
+    "both, treated",
+    "both, reliability, treated",
+)
 
 
 @dataclass(frozen=True)
@@ -201,11 +212,47 @@ def scores(named: pd.DataFrame, candidate: Candidate) -> dict[str, float]:
     return found | {"map_moa": mean_precision(annotation_precision(Cosine(level.values), matches)).score}
 
 
+def shuffled(table: pd.DataFrame) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield what a correction makes of treatments that were shuffled within plates before it was fitted.
+
+    Mean of five shuffles: retrieval on the wells that it was fitted on (by chance, if it had no part in that, that of
+    `none`), the share of pairs of the network with p < 0.05, and its edges.
+    """
+    # All pairs, also those at q = 1.
+    settings = NetworkConfig().model_copy(update={"neighbours": len(table), "max_q": 2.0})
+    for correction in SHUFFLED:
+        candidate, rows = Candidate("as is", "uncorrelated", correction), []
+        for seed in range(SHUFFLES):
+            metadata, values = corrected(shuffle_treatments(table, np.random.default_rng(seed)), candidate)
+            wells = join_profiles(metadata, values, [f"Deep_{number:03d}" for number in range(values.shape[1])])
+            edges = build_network(wells, consensus(wells, "mean"), settings, "mean").edges
+            seen = retrieval(metadata, values).groupby("treatment").mean()["precision"].mean()
+            rows.append((seen, (edges["PValue"] < 0.05).mean(), (edges["QValue"] < 0.05).sum()))
+        yield correction, dict(zip(("fitted", "p < 0.05", "edges"), np.mean(rows, axis=0), strict=True))
+
+
+def shuffle_treatments(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the wells with the treatments of each plate dealt anew among its treated wells."""
+    source = np.arange(len(table))
+    treated = ~is_negcon(table)
+    for plate in table[PLATE].unique():
+        rows = np.flatnonzero(treated & (table[PLATE] == plate).to_numpy())
+        source[rows] = rng.permutation(rows)
+    dealt = table[[PERTURBATION, DOSE]].iloc[source].reset_index(drop=True)
+    return table.assign(**{name: dealt[name] for name in dealt})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scores", action="store_true", help="Also score every candidate, after the choice.")
+    parser.add_argument("--shuffled", action="store_true", help="Only look at shuffled treatments.")
     arguments = parser.parse_args()
     table = normalised_wells(named=False)
+    if arguments.shuffled:
+        print("correction\tfitted\tp < 0.05\tedges")
+        for correction, row in shuffled(table):
+            print(correction, *(f"{value:.3f}" for value in row.values()), sep="\t", flush=True)
+        return
     found = list(criteria(table))
     print("transform\tfeatures\tcorrection\theld out\terror\tmargin\tfitted")
     for candidate, row in found:

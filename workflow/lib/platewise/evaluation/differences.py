@@ -129,7 +129,8 @@ def score_differences(scores: Mapping[Variant, Mapping[str, Drawn]], preset: Var
             draws = one.draws - two.draws
             draws = draws[np.isfinite(draws)]
             low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) else (NAN, NAN)
-            difference, note = one.value - two.value, join_notes(*dict.fromkeys((one.note, two.note)))
+            difference = one.value - two.value
+            note = join_notes(*dict.fromkeys([*one.note.split("; "), *two.note.split("; ")]))
             better = METRICS[metric.partition("@")[0]].better
             rows.append((*first, *other, metric, one.value, two.value, difference, low, high, better, note))
     return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS).astype(
