@@ -37,7 +37,8 @@ uncorrelated features:
 - Strong treatments have the largest differences between replicates: each difference at unit length (`even`).
 - A few factors and equal noise (probabilistic PCA of the correlations) in place of shrinkage, as many as are likeliest
   on batches left out.
-- Then, when that was known too, what helped most joined: replicates or both, weighed by reliability, from the mean treatment.
+- Then, when that was known too, what helped most joined: replicates or both, weighed by reliability, from the
+  mean treatment.
 
 Chosen, and only then scored: sphering by both, weighed by reliability, from the mean treatment. It is the preset of
 config/bbbc021. There was no second round.
