@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # For what runs outside of jobs; in a job, Snakemake gives the rule's number of threads.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo demo-large demo-batches jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode bench-evaluation clean
+.PHONY: help setup demo demo-large demo-batches jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode bench-evaluation bench-bbbc021 clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -115,6 +115,9 @@ bench-evaluation: setup ## Measure mean average precision beside copairs
 
 bench-annotation: setup ## Simulate annotation on DSB 2018: images in ranked order against random order
 	$(BIN)/python benchmarks/simulate_annotation.py
+
+bench-bbbc021: setup ## Choose a correction for BBBC021 by its replicates, then score all that were tried
+	$(BIN)/python benchmarks/bench_bbbc021.py --scores
 
 bench-segment: setup ## Measure finding the nuclei of a field with a network, stage by stage
 	$(BIN)/python benchmarks/bench_segment.py

@@ -74,14 +74,14 @@ def bbbc021(tmp_path_factory):
 
 
 def test_bbbc021_keeps_every_well(bbbc021):
-    wells = pd.read_parquet(bbbc021.results / "campaign/profiles/classical.sphering.parquet")
+    wells = pd.read_parquet(bbbc021.results / "campaign/profiles/classical.replicates.parquet")
     assert len(wells) == 632
     assert wells["Metadata_Plate"].nunique() == 55
     assert (wells["Metadata_ControlType"] == "negcon").sum() == 330
 
 
 def test_bbbc021_scores_103_and_92_treatments(bbbc021):
-    for correction in ("none", "sphering"):
+    for correction in ("none", "sphering", "replicates"):
         scores = pd.read_parquet(bbbc021.results / f"campaign/evaluation/classical.{correction}.scores.parquet")
         own = scores[scores["Baseline"] == ""].set_index("Metric")
         assert own.loc["nsc", ["Evaluated", "Total"]].tolist() == [103, 103]
@@ -93,8 +93,8 @@ def test_bbbc021_scores_103_and_92_treatments(bbbc021):
 
 def test_bbbc021_prints_its_scores_the_preset_last(bbbc021):
     lines = bbbc021.platewise("scores", bbbc021.config)
-    assert [line.split()[0] for line in lines] == ["none", "sphering", "preset"]
-    assert lines[-1].split()[1:] == next(line for line in lines if line.startswith("sphering")).split()[1:]
+    assert [line.split()[0] for line in lines] == ["none", "sphering", "replicates", "preset"]
+    assert lines[-1].split()[1:] == next(line for line in lines if line.startswith("replicates")).split()[1:]
     assert all(line.split()[1::2] == ["NSC", "NSCB"] for line in lines)
 
 

@@ -3,7 +3,7 @@
 
 
 rule correct_batches:
-    """Level 4c: remove what tells batches apart, without looking at what the wells were given."""
+    """Level 4c: remove what tells batches apart, without looking at an annotation."""
     input:
         "<campaign>/profiles/{features}.selected.parquet",
     output:

@@ -14,12 +14,16 @@ from platewise.config.correction import (
     CombatCorrection,
     CorrectionConfig,
     HarmonyCorrection,
+    MnnCorrection,
     NoCorrection,
+    ReplicateCorrection,
     SpheringCorrection,
 )
 from platewise.correction.correct import METHODS, correct, correction_note, run_correct_batches
 from platewise.correction.method import CorrectionRefusedError
 from platewise.tables import read_provenance, read_table
+
+REPLICATES = ReplicateCorrection(min_differences=12)
 
 
 def wells(plates: int = 4, per_plate: int = 10) -> pd.DataFrame:
@@ -46,7 +50,14 @@ def wells(plates: int = 4, per_plate: int = 10) -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     "method",
-    [NoCorrection(), SpheringCorrection(), CombatCorrection(), HarmonyCorrection(components=3)],
+    [
+        NoCorrection(),
+        SpheringCorrection(),
+        REPLICATES,
+        CombatCorrection(),
+        HarmonyCorrection(components=3),
+        MnnCorrection(),
+    ],
     ids=lambda method: method.method,
 )
 def test_rows_stay_and_the_two_files_agree(method: object, tmp_path: Path) -> None:
@@ -69,7 +80,9 @@ def test_none_changes_nothing() -> None:
     pd.testing.assert_frame_equal(correct(table, NoCorrection())[0], table)
 
 
-@pytest.mark.parametrize("method", [CombatCorrection(), SpheringCorrection(), HarmonyCorrection(components=3)])
+@pytest.mark.parametrize(
+    "method", [CombatCorrection(), SpheringCorrection(), HarmonyCorrection(components=3), MnnCorrection()]
+)
 def test_the_same_input_gives_the_same_output(method: object) -> None:
     pd.testing.assert_frame_equal(correct(wells(), method)[0], correct(wells(), method)[0])
 
@@ -87,7 +100,7 @@ def test_combat_takes_out_a_shift_between_batches_with_the_same_content() -> Non
     assert abs(shift(done)) < 0.3
 
 
-@pytest.mark.parametrize("method", [CombatCorrection(), HarmonyCorrection()])
+@pytest.mark.parametrize("method", [CombatCorrection(), HarmonyCorrection(), MnnCorrection()])
 def test_one_batch_is_refused(method: object) -> None:
     with pytest.raises(CorrectionRefusedError, match=r"expected at least two.*Hint: use the correction `none`"):
         correct(wells(plates=2), method)
@@ -110,7 +123,7 @@ def test_the_config_knows_every_method_and_its_preset() -> None:
     spelled = {name: {"method": name} for name in METHODS}
     config = CorrectionConfig.model_validate({"methods": spelled, "preset": "combat"})
     assert [method.method for method in config.methods.values()] == list(METHODS)
-    with pytest.raises(ValidationError, match="preset is 'mnn'; expected one of the methods: none, sphering"):
-        CorrectionConfig(preset="mnn")
+    with pytest.raises(ValidationError, match="preset is 'rpca'; expected one of the methods: none, sphering"):
+        CorrectionConfig(preset="rpca")
     with pytest.raises(ValidationError, match="expected `auto` or a number from 0 to 1"):
         SpheringCorrection(shrinkage=1.5)

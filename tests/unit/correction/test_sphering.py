@@ -52,7 +52,7 @@ def test_full_shrinkage_only_scales() -> None:
 
 
 def test_too_few_controls_without_shrinkage_are_refused() -> None:
-    with pytest.raises(CorrectionRefusedError, match="5 negative controls span fewer directions than 9 features"):
+    with pytest.raises(CorrectionRefusedError, match="5 rows to fit on span fewer directions than 9 features"):
         fit_sphering(correlated(np.random.default_rng(4), 5, 9), 0.0)
 
 

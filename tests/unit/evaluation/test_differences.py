@@ -128,6 +128,15 @@ def test_only_wells_that_both_have_are_compared_in_whatever_order(tmp_path) -> N
     assert table["Value"].notna().all()
 
 
+def test_what_a_correction_has_to_say_stands_beside_every_difference(tmp_path) -> None:
+    paths = {FIRST: _written(tmp_path / "first", campaign()), OTHER: _written(tmp_path / "other", campaign())}
+    write_table(campaign(), paths[OTHER][0], {"note": "fitted on replicates"})
+    profiles, treatments = ({variant: files[level] for variant, files in paths.items()} for level in range(2))
+    out = tmp_path / "differences.parquet"
+    run_score_differences(profiles, treatments, str(out), FIRST, CONFIG, NetworkConfig())
+    assert read_table(out)["Note"].str.contains("fitted on replicates").all()
+
+
 def test_one_variant_gives_an_empty_table(tmp_path) -> None:
     profiles, treatments = _written(tmp_path / "first", campaign())
     out = tmp_path / "differences.parquet"

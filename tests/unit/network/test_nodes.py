@@ -37,6 +37,13 @@ def test_doses_become_one_node(doses: str, profile: float, cells: float) -> None
     assert nodes.metadata["Metadata_CellCount"].tolist() == [50.0, cells]
 
 
+def test_the_strongest_dose_is_far_from_the_controls_wherever_they_are() -> None:
+    table = consensus()
+    table["Cells_A"] -= np.float64(20.0)
+    # From 0 it would be the lowest dose.
+    assert build_nodes(table, NetworkConfig(doses="strongest")).values[1].tolist() == [-11.0, 0.0]
+
+
 def test_all_annotations_of_a_perturbation_are_kept_once() -> None:
     assert build_nodes(consensus(), NetworkConfig()).metadata["Metadata_MOA"].tolist() == ["x", "x|y"]
     assert split_annotation(" a| b||") == ["a", "b"]

@@ -9,6 +9,11 @@ from pydantic import Field, model_validator
 from platewise.config.base import Section
 
 
+def _check_share(shrinkage: float | str) -> None:
+    if shrinkage != "auto" and not 0 <= float(shrinkage) <= 1:
+        raise ValueError(f"shrinkage is {shrinkage}; expected `auto` or a number from 0 to 1")
+
+
 class NoCorrection(Section):
     """Profiles as they are, for comparison."""
 
@@ -39,8 +44,56 @@ class SpheringCorrection(Section):
 
     @model_validator(mode="after")
     def _share(self) -> SpheringCorrection:
-        if self.shrinkage != "auto" and not 0 <= self.shrinkage <= 1:
-            raise ValueError(f"shrinkage is {self.shrinkage}; expected `auto` or a number from 0 to 1")
+        _check_share(self.shrinkage)
+        return self
+
+
+class ReplicateCorrection(Section):
+    """Make the variation between replicates round, and keep the directions in which treatments repeat."""
+
+    method: Literal["replicates"] = Field(
+        "replicates",
+        description="Sphering fitted on what differs between wells of the same treatment. Replicates should lie on "
+        "several plates, best in several batches. No annotation is looked at, but the scores of replicates are then "
+        "too good.",
+    )
+    rows: Literal["replicates", "both"] = Field(
+        "both",
+        description="What the nuisance is learned from: differences between `replicates`, or `both` these and the "
+        "negative controls.",
+    )
+    shrinkage: float | Literal["auto"] = Field(
+        "auto",
+        description="From 0 (remove all that varies so) to 1 (only scale). `auto` takes what best predicts batches "
+        "left out.",
+    )
+    weigh_by_reliability: bool = Field(
+        True,
+        description="Weigh each direction by the share of the treatments' variation along it that is not noise. "
+        "Directions in which no treatment moves are then left out.",
+    )
+    origin: Literal["controls", "treated"] = Field(
+        "controls",
+        description="From where profiles are measured: the mean of the negative `controls`, or the mean treatment. "
+        "Take `treated` where controls lie elsewhere on the plates than treated wells do: then all of these have their "
+        "place in common.",
+    )
+    min_controls: int = Field(12, ge=3, description="Refused with fewer negative control wells than this.")
+    min_differences: int = Field(
+        24,
+        ge=3,
+        description="Refused with fewer independent differences between replicates than this: treated wells beyond the "
+        "first of each treatment.",
+    )
+    when_refused: Literal["error", "leave"] = Field(
+        "error",
+        description="With too few controls or replicates: stop with an error, or `leave` the profiles uncorrected and "
+        "say so in every score.",
+    )
+
+    @model_validator(mode="after")
+    def _share(self) -> ReplicateCorrection:
+        _check_share(self.shrinkage)
         return self
 
 
@@ -61,8 +114,21 @@ class HarmonyCorrection(Section):
     seed: int = Field(0, ge=0, description="Seed of the clustering. Without it, the campaign's.")
 
 
+class MnnCorrection(Section):
+    """Batches moved onto each other by their negative controls."""
+
+    method: Literal["mnn"] = Field(
+        "mnn", description="Mutual nearest neighbours between the negative controls of different batches."
+    )
+    neighbours: int = Field(
+        20, ge=1, description="How many controls of the other batch count as near: 20, as the method was published."
+    )
+    min_controls: int = Field(4, ge=1, description="Refused when a batch has fewer negative control wells than this.")
+
+
 CorrectionMethod = Annotated[
-    NoCorrection | SpheringCorrection | CombatCorrection | HarmonyCorrection, Field(discriminator="method")
+    NoCorrection | SpheringCorrection | ReplicateCorrection | CombatCorrection | HarmonyCorrection | MnnCorrection,
+    Field(discriminator="method"),
 ]
 
 

@@ -13,7 +13,9 @@ from platewise.config.correction import CorrectionMethod
 from platewise.correction.combat import correct_by_combat
 from platewise.correction.harmony import correct_by_harmony
 from platewise.correction.method import Correct, Corrected, CorrectionRefusedError
+from platewise.correction.mnn import correct_by_mnn
 from platewise.correction.none import leave_uncorrected
+from platewise.correction.replicates import correct_by_replicates
 from platewise.correction.sphering import correct_by_sphering
 from platewise.files import whole_file
 from platewise.profiles.frame import join_profiles, split_profiles
@@ -22,8 +24,10 @@ from platewise.tables import read_provenance, read_table, write_table
 METHODS: dict[str, Correct] = {
     "none": leave_uncorrected,
     "sphering": correct_by_sphering,
+    "replicates": correct_by_replicates,
     "combat": correct_by_combat,
     "harmony": correct_by_harmony,
+    "mnn": correct_by_mnn,
 }
 
 

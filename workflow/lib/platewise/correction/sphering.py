@@ -30,7 +30,7 @@ class Sphering:
     Attributes
     ----------
     centre
-        Mean of the controls, ``(features,)``.
+        Mean of the rows it was fitted on, ``(features,)``.
     weights
         W, ``(features, features)``.
     covariance
@@ -56,8 +56,7 @@ def correct_by_sphering(metadata: pd.DataFrame, values: np.ndarray, config: Sphe
     facts: dict[str, object] = {"controls": len(controls)}
     if config.shrinkage == "auto":
         likelihood = left_out_likelihood(controls, plates)
-        # Ties go to the larger shrinkage, which changes the profiles less.
-        shrinkage = max(reversed(SHRINKAGES), key=lambda share: likelihood[share])
+        shrinkage = likeliest(likelihood)
         facts["likelihood"] = {str(share): value for share, value in likelihood.items()}
     else:
         shrinkage = float(config.shrinkage)
@@ -66,31 +65,33 @@ def correct_by_sphering(metadata: pd.DataFrame, values: np.ndarray, config: Sphe
     return Corrected((values - fitted.centre) @ fitted.weights.T, facts)
 
 
-def fit_sphering(controls: np.ndarray, shrinkage: float) -> Sphering:
-    """Fit ZCA-cor on controls.
+def fit_sphering(rows: np.ndarray, shrinkage: float, mean: np.ndarray | None = None) -> Sphering:
+    """Fit ZCA-cor on rows that vary by nuisance alone, such as controls.
 
-    With V the controls' variances and P their correlations, S_shrunk = V^1/2 ((1 - shrinkage) P + shrinkage I) V^1/2
+    With V the rows' variances and P their correlations, S_shrunk = V^1/2 ((1 - shrinkage) P + shrinkage I) V^1/2
     and W = ((1 - shrinkage) P + shrinkage I)^-1/2 V^-1/2: the inverse square root of the shrunk correlation, on
-    standardised features. A feature that is constant among controls keeps its scale.
+    standardised features. A feature that is constant among the rows keeps its scale.
 
     Parameters
     ----------
-    controls
-        ``(controls, features)``.
+    rows
+        ``(rows, features)``.
     shrinkage
         Share of the identity, 0 to 1.
+    mean
+        The rows' mean where it is known, ``(features,)``; estimated otherwise.
 
     Raises
     ------
     CorrectionRefusedError
-        If S_shrunk cannot be inverted (no shrinkage and too few controls).
+        If S_shrunk cannot be inverted (no shrinkage and too few rows).
     """
-    centre, deviation, correlation = _moments(controls)
+    centre, deviation, correlation = _moments(rows, mean)
     sizes, axes = np.linalg.eigh(correlation)
     sizes = (1 - shrinkage) * sizes + shrinkage
     if sizes[0] <= _SINGULAR * sizes[-1]:
         raise CorrectionRefusedError(
-            f"sphering: {len(controls)} negative controls span fewer directions than {controls.shape[1]} features, and "
+            f"sphering: {len(rows)} rows to fit on span fewer directions than {rows.shape[1]} features, and "
             f"shrinkage is {shrinkage:g}. Hint: set a larger shrinkage, or `auto`."
         )
     root = (axes / np.sqrt(sizes)) @ axes.T
@@ -99,37 +100,58 @@ def fit_sphering(controls: np.ndarray, shrinkage: float) -> Sphering:
 
 
 def left_out_likelihood(
-    controls: np.ndarray, plates: np.ndarray, shrinkages: Sequence[float] = SHRINKAGES
+    rows: np.ndarray,
+    folds: np.ndarray,
+    shrinkages: Sequence[float] = SHRINKAGES,
+    mean: np.ndarray | None = None,
 ) -> dict[float, float]:
-    """Return how well each shrinkage predicts the controls of plates left out.
+    """Return how well each shrinkage predicts the rows that are left out, one fold after the other.
 
-    For each plate, mean, variances and correlations are estimated from the controls of all other plates, and its own
-    controls are judged by the normal density with that mean and S_shrunk.
+    For each fold, mean, variances and correlations are estimated from the rows of all others, and its own are judged by
+    the normal density with that mean and S_shrunk.
+
+    Parameters
+    ----------
+    rows
+        ``(rows, features)``.
+    folds
+        What each row is left out with, such as its plate, ``(rows,)``.
+    shrinkages
+        The candidates.
+    mean
+        The rows' mean where it is known, ``(features,)``.
 
     Returns
     -------
     likelihood
-        Mean log-density of a control well, without its constant term, by shrinkage.
+        Mean log-density of a row, without its constant term, by shrinkage.
     """
     totals = dict.fromkeys(shrinkages, 0.0)
-    for plate in sorted(set(plates)):
-        out = plates == plate
-        centre, deviation, correlation = _moments(controls[~out])
+    for fold in np.unique(folds):
+        out = folds == fold
+        centre, deviation, correlation = _moments(rows[~out], mean)
         sizes, axes = np.linalg.eigh(correlation)
-        scores = ((controls[out] - centre) / deviation @ axes) ** 2
+        scores = ((rows[out] - centre) / deviation @ axes) ** 2
         for share in shrinkages:
             shrunk = np.maximum((1 - share) * sizes + share, np.finfo(float).tiny)
             density = -0.5 * ((scores / shrunk).sum(axis=1) + np.log(shrunk).sum()) - np.log(deviation).sum()
             totals[share] += float(density.sum())
-    return {share: total / len(controls) for share, total in totals.items()}
+    return {share: total / len(rows) for share, total in totals.items()}
 
 
-def _moments(controls: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    centre = controls.mean(axis=0)
-    deviation = controls.std(axis=0, ddof=1)
+def likeliest(likelihood: dict[float, float]) -> float:
+    """Return the shrinkage with the largest likelihood; ties go to the larger one, which changes profiles less."""
+    return max(sorted(likelihood, reverse=True), key=lambda share: likelihood[share])
+
+
+def _moments(rows: np.ndarray, mean: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    centre = rows.mean(axis=0) if mean is None else mean
+    # A mean that was estimated costs one degree of freedom.
+    degrees = len(rows) - (mean is None)
+    deviation = np.sqrt(((rows - centre) ** 2).sum(axis=0) / degrees)
     deviation = np.where(deviation > 0, deviation, 1.0)
-    standard = (controls - centre) / deviation
-    correlation = standard.T @ standard / (len(controls) - 1)
+    standard = (rows - centre) / deviation
+    correlation = standard.T @ standard / degrees
     # A constant feature correlates with nothing, and with itself fully.
     np.fill_diagonal(correlation, 1.0)
     return centre, deviation, correlation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 
 import numpy as np
@@ -14,6 +14,7 @@ from platewise.columns import DOSE, MOA, PERTURBATION, PLATE, WELL
 from platewise.config.campaign import CLASSICAL
 from platewise.config.evaluation import EvaluationConfig
 from platewise.config.network import NetworkConfig
+from platewise.correction.correct import correction_note
 from platewise.evaluation.annotations import annotation_matches
 from platewise.evaluation.batches import batch_probe, batch_silhouettes
 from platewise.evaluation.enrichment import bootstrap_odds_ratios, enrichment_items, few_pairs, rank_pairs
@@ -21,6 +22,7 @@ from platewise.evaluation.inference import bootstrap_means
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import Campaign, read_levels
 from platewise.evaluation.precision import annotation_precision, mean_precision, replicate_precision
+from platewise.evaluation.scores import join_notes
 from platewise.evaluation.similarity import Cosine
 from platewise.profiles.frame import treatment_keys
 from platewise.tables import read_table, write_table
@@ -93,7 +95,7 @@ def run_score_differences(
             _rows(read_table(consensus[variant]), treatment_keys, treatments),
             network,
         )
-        scores[variant] = draw_scores(campaign, config)
+        scores[variant] = draw_scores(campaign, config, correction_note(profiles[variant]))
     facts = {"stage": "evaluation", "algorithm": ALGORITHMS["evaluation"], "parameters": config.model_dump()}
     write_table(score_differences(scores, preset), out, facts)
 
@@ -127,7 +129,8 @@ def score_differences(scores: Mapping[Variant, Mapping[str, Drawn]], preset: Var
             draws = one.draws - two.draws
             draws = draws[np.isfinite(draws)]
             low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) else (NAN, NAN)
-            difference, note = one.value - two.value, one.note or two.note
+            difference = one.value - two.value
+            note = join_notes(*dict.fromkeys([*one.note.split("; "), *two.note.split("; ")]))
             better = METRICS[metric.partition("@")[0]].better
             rows.append((*first, *other, metric, one.value, two.value, difference, low, high, better, note))
     return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS).astype(
@@ -135,16 +138,18 @@ def score_differences(scores: Mapping[Variant, Mapping[str, Drawn]], preset: Var
     )
 
 
-def draw_scores(campaign: Campaign, config: EvaluationConfig) -> dict[str, Drawn]:
+def draw_scores(campaign: Campaign, config: EvaluationConfig, note: str = "") -> dict[str, Drawn]:
     """Return every metric of ``METRICS`` with its resamples, under the names that the table of scores has.
 
     The same seed draws the same perturbations and wells for every campaign with the same ones, whatever their profiles.
+    What the correction has to say, ``note``, goes to every score.
     """
     found = {}
     for name, metric in METRICS.items():
         full = f"{name}@{config.headline_share:g}" if name == "enrichment" else name
         try:
-            found[full] = metric.draw(campaign, config, np.random.default_rng(config.seed))
+            drawn = metric.draw(campaign, config, np.random.default_rng(config.seed))
+            found[full] = replace(drawn, note=join_notes(drawn.note, note))
         except CannotScoreError as reason:
             found[full] = Drawn(NAN, np.full(config.bootstraps, NAN), str(reason))
     return found

@@ -66,7 +66,7 @@ def node_members(treatments: pd.DataFrame, values: np.ndarray, config: NetworkCo
     treatments
         ``Metadata_Perturbation``, ``Metadata_Dose``, ``Metadata_ControlType``.
     values
-        Their profiles: `strongest` is the dose with the longest one, the furthest from the controls' centre.
+        Their profiles: `strongest` is the dose furthest from the mean of the negative controls (from 0 without any).
     config
         ``doses`` and ``include_negcon``.
     """
@@ -78,7 +78,9 @@ def node_members(treatments: pd.DataFrame, values: np.ndarray, config: NetworkCo
     members[wanted] = codes
     if config.doses in ("mean", "median"):
         return members
-    size = np.linalg.norm(values, axis=1)
+    negcon = values[(treatments[CONTROL_TYPE] == NEGCON).to_numpy()]
+    # A correction may have its origin elsewhere.
+    size = np.linalg.norm(values - (negcon.mean(axis=0) if len(negcon) else 0), axis=1)
     if config.doses == "highest":
         size = np.nan_to_num(treatments[DOSE].to_numpy(dtype=float), nan=-1.0)
     for node in range(len(names)):
