@@ -45,7 +45,7 @@ class Size:
     ``batch`` is how many fields are segmented, or pieces of images trained on, at a time, ``crops_mb`` the size of all
     crops that are held, ``steps`` the work of a training, in steps of the default network, and ``shuffles`` how often
     labels are shuffled. Of annotated images, ``megapixels`` are all that a job reads; ``networks`` see an image one
-    after the other.
+    after the other, ``gpus`` measure cells.
     """
 
     channels: int = 0
@@ -60,6 +60,7 @@ class Size:
     shuffles: int = 0
     megapixels: float = 0
     networks: int = 0
+    gpus: int = 0
 
     @property
     def field_mb(self) -> float:
@@ -130,7 +131,9 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     ),
     "rank_annotations": lambda size: _LIBRARIES_MB + 13 * size.field_mb + _network_mb(size),
     # The field in work, the next one, and all cells twice when they are stacked and written.
-    "measure_block": lambda size: _LIBRARIES_MB + 12 * size.field_mb + 2.2 * size.cells_mb,
+    "measure_block": lambda size: (
+        (_TORCH_MB + _CUDA_MB if size.gpus else _LIBRARIES_MB) + 12 * size.field_mb + 2.2 * size.cells_mb
+    ),
     "crop_block": lambda size: _LIBRARIES_MB + 9 * size.field_mb,
     "reference_plate": lambda size: _LIBRARIES_MB + 0.1 * size.fields,
     "train_embedding": lambda size: _TORCH_MB + _CUDA_MB + 1.1 * size.crops_mb,
