@@ -3,14 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from platewise.config.measure import FullRange, MeasureConfig, TextureGroup
 from platewise.errors import DataError
 from platewise.measure.field import measure_field
 from platewise.measure.groups import GROUPS
-
-torch = pytest.importorskip("torch")
-from platewise.measure.torch_channels import in_batches  # noqa: E402
+from platewise.measure.torch_channels import in_batches
 
 CHANNELS = ["DNA", "ER"]
 

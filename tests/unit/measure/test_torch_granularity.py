@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from platewise.config.measure import GranularityGroup
-from platewise.measure import granularity
+from platewise.measure import granularity, torch_granularity
 from platewise.measure.objects import list_objects, under
-
-torch = pytest.importorskip("torch")
-from platewise.measure import torch_granularity  # noqa: E402
 
 # What is promised is 1e-6; the second is in percent of an object's mean.
 TOLERANCE = {"rtol": 1e-9, "atol": 1e-9}

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage as ndi
 
 from platewise.measure.granularity import component_tree
-
-torch = pytest.importorskip("torch")
-from platewise.measure.torch_reconstruction import contractions, reconstruct  # noqa: E402
+from platewise.measure.torch_reconstruction import contractions, reconstruct
 
 
 def reconstructed(planes, seeds, device):

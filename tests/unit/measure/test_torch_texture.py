@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 
 from platewise.config.measure import FixedRange, FullRange, TextureGroup
-from platewise.measure import texture
+from platewise.measure import texture, torch_texture
 from platewise.measure.objects import list_objects, under
-
-torch = pytest.importorskip("torch")
-from platewise.measure import torch_texture  # noqa: E402
 
 # What is promised is 1e-6. InfoMeas2 is a root: of what rounding leaves of 0 it makes 1e-8.
 TOLERANCE = {"rtol": 1e-8, "atol": 1e-7}
