@@ -4,7 +4,8 @@ Usage: ``make bench-measure``, or ``OMP_NUM_THREADS=1 python benchmarks/bench_me
 ``PLATEWISE_DATA`` set the field is a real one with CellProfiler's reference labels (five channels of 1080 x 1080
 pixels, 104 cells), else one that is drawn here. ``--peer`` is the interpreter of an environment with
 ``benchmarks/peers.txt``. Ours runs before and after the peer, on the same image and labels, with the same settings.
-Every line is ``name value unit``.
+Where there is a GPU, the groups that have a path for it are measured on it too, transfers included. Every line is
+``name value unit``.
 """
 
 import argparse
@@ -69,17 +70,53 @@ def cpu(function, *arguments, repeats=3):
     return min(times)
 
 
-def groups(image, labels, config):
-    """Return the CPU seconds of each feature group."""
+def wall(function, *arguments, repeats=5):
+    """Return the least seconds by the clock of a few calls after a first one: what a GPU does is no CPU time."""
+    times = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        function(*arguments)
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def given_parts(image, labels, config):
+    """Yield each feature group with its settings and the compartments that it is given."""
     _, objects = compartments(labels)
     scaled = image / np.float32(config.full_scale)
     pixels = {compartment: under(own, scaled, config.full_scale) for compartment, own in objects.items()}
-    spent = {}
     for settings in config.groups:
         group = GROUPS[settings.group]
-        parts = {compartment: pixels[compartment] for compartment in group.compartments}
-        spent[settings.group] = cpu(group.measure, parts, CHANNELS, settings)
-    return spent
+        yield group, settings, {compartment: pixels[compartment] for compartment in group.compartments}
+
+
+def groups(image, labels, config):
+    """Return the CPU seconds of each feature group."""
+    return {
+        settings.group: cpu(group.measure, parts, CHANNELS, settings)
+        for group, settings, parts in given_parts(image, labels, config)
+    }
+
+
+def on_gpu(image, labels):
+    """Print what the groups that a GPU can compute take on it; tables come back, so nothing is still under way."""
+    import torch
+
+    if not torch.cuda.is_available():
+        print("gpu none device")
+        return
+    torch.set_num_threads(1)
+    device = torch.device("cuda")
+    print(f"gpu {torch.cuda.get_device_name(device).replace(' ', '_')} device")
+    for name, config in (("jump", SETTINGS), ("default", MeasureConfig())):
+        for group, settings, parts in given_parts(image, labels, config):
+            if group.on_gpu is not None:
+                seconds = wall(group.on_gpu, parts, CHANNELS, settings, device)
+                print(f"gpu.{name}.{settings.group} {seconds:.3f} s_per_field")
+                print(f"cpu.{name}.{settings.group} {wall(group.measure, parts, CHANNELS, settings):.3f} s_per_field")
+        print(f"gpu.{name}.total {wall(measure_field, image, labels, CHANNELS, config, device):.3f} s_per_field")
+        print(f"cpu.{name}.total {wall(measure_field, image, labels, CHANNELS, config):.3f} s_per_field")
+    print(f"gpu.peak {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB")
 
 
 def peer_groups(python, image, labels):
@@ -116,6 +153,8 @@ def campaign(image, labels):
     """Print what a field takes with the default config of a campaign."""
     print(f"default.features {measure_field(image, labels, CHANNELS, MeasureConfig()).shape[1] - 2} features")
     print(f"default.total {cpu(measure_field, image, labels, CHANNELS, MeasureConfig()):.3f} cpu_s_per_field")
+    for name, seconds in groups(image, labels, MeasureConfig()).items():
+        print(f"default.{name} {seconds:.3f} cpu_s_per_field")
 
 
 WORKER = """
@@ -185,6 +224,7 @@ def main():
     image, labels = real_field(Path(os.environ["PLATEWISE_DATA"])) if "PLATEWISE_DATA" in os.environ else drawn_field()
     compare(image, labels, peer)
     campaign(image, labels)
+    on_gpu(image, labels)
     workers(image, labels)
     start_up()
 

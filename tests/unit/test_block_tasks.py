@@ -23,6 +23,8 @@ from platewise.crops import read_crops
 from platewise.errors import DataError
 from platewise.illumination import run_illumination
 from platewise.inventory import write_inventory
+from platewise.measure import task as measure_task
+from platewise.measure.field import measure_field
 from platewise.measure.task import measure_block
 from platewise.scratch import job_scratch
 from platewise.segmentation import task
@@ -255,6 +257,41 @@ def test_cells_are_measured(block, tmp_path):
     # A disk of radius 14 has 615 pixels.
     assert cells["Nuclei_AreaShape_Area"].to_numpy() == pytest.approx(615, rel=0.1)
     assert not cells["Metadata_TouchesBorder"].any()
+
+
+def test_on_a_gpu_that_is_none_cells_are_measured_as_ever(block, tmp_path, caplog):
+    caplog.set_level("INFO")
+    segment(block)
+    for gpu in (False, True):
+        out = tmp_path / f"{gpu}.parquet"
+        measure_block(block, out, "P1", CHANNELS, MeasureConfig(gpu=gpu), device="cpu", allotted=True)
+    assert caplog.text.count("no GPU here") == 1
+    assert (tmp_path / "True.parquet").read_bytes() == (tmp_path / "False.parquet").read_bytes()
+
+
+def test_a_block_is_measured_on_the_gpu_that_was_chosen(block, tmp_path, monkeypatch):
+    segment(block)
+    gpu, seen = SimpleNamespace(type="cuda"), []
+
+    def measure(image, labels, channels, config, device):
+        seen.append(device)
+        return measure_field(image, labels, channels, config)
+
+    monkeypatch.setattr(measure_task, "choose_device", lambda *asked: seen.append(asked) or gpu)
+    monkeypatch.setattr(measure_task, "measure_field", measure)
+    measure_block(block, tmp_path / "cells.parquet", "P1", CHANNELS, MeasureConfig(gpu=True), allotted=True)
+    assert seen == [("auto", True), gpu, gpu]
+
+
+def test_measuring_on_the_cpu_starts_without_torch():
+    code = (
+        "import sys, numpy as np; from platewise.measure.task import measure_field; "
+        "from platewise.config.measure import MeasureConfig; label = np.eye(8, dtype=np.int32); "
+        "labels = {'nuclei': label, 'cells': label}; image = np.ones((1, 8, 8), np.float32); "
+        "measure_field(image, labels, ['DNA'], MeasureConfig()); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_a_block_without_a_good_field_gives_tables_with_the_usual_columns(block, tmp_path):

@@ -220,7 +220,8 @@ def test_another_network_is_trained_and_embeds_every_plate(either, section):
 
 
 def test_how_jobs_are_run_changes_nothing(finished):
-    finished.set(device="cpu", embeddings={"deep": finished.settings["embeddings"]["deep"] | {"batch": 32}})
+    embeddings = {"deep": finished.settings["embeddings"]["deep"] | {"batch": 32}}
+    finished.set(device="cpu", embeddings=embeddings, measure={"gpu": True})
     assert finished.plan("--config", "container=other.sif")[0] == Counter()
 
 

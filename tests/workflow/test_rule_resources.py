@@ -10,10 +10,18 @@ from snakemake.iocontainers import Wildcards
 from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
 
 SCRIPTS = ROOT / "workflow" / "scripts"
-# By what a campaign starts from; fields are segmented on a GPU where a network does it.
+# By what a campaign starts from; fields are segmented on a GPU where a network does it, measured where the config says.
+BY_CONFIG = {"segment_block", "measure_block"}
 DEVICE_RULES = {
     "image_campaign": {"train_embedding", "embed_block"},
-    "network_campaign": {"train_embedding", "embed_block", "segment_block", "rank_annotations", "train_segmenter"},
+    "network_campaign": {
+        "train_embedding",
+        "embed_block",
+        "segment_block",
+        "rank_annotations",
+        "train_segmenter",
+        "measure_block",
+    },
     "table_campaign": set(),
     "segmenter_campaign": {"train_segmenter"},
 }
@@ -64,14 +72,13 @@ def segmenter_campaign(folder):
 
 
 def network_campaign(folder):
-    """Its own network segments the fields, and says which of them should be annotated."""
+    """Its own network segments the fields, and says which of them should be annotated; a GPU measures."""
     segmenters = segmenter_campaign(folder)
     own = {"engine": "flow", "segmenter": "flow", "nucleus_diameter": 20}
     del segmenters["segmentation_evaluation"]
     tuned = {"engine": "tuned", "segmenter": "tuned"}
-    return (
-        image_campaign(folder) | segmenters | {"segmentation": {"nuclei": own}, "ranking": {"committee": [own, tuned]}}
-    )
+    sections = {"segmentation": {"nuclei": own}, "ranking": {"committee": [own, tuned]}, "measure": {"gpu": True}}
+    return image_campaign(folder) | segmenters | sections
 
 
 @pytest.fixture(scope="module", params=[image_campaign, table_campaign, segmenter_campaign, network_campaign])
@@ -114,7 +121,12 @@ def test_the_rules_that_use_a_device_ask_for_a_gpu_and_no_other(rules, request):
     asking = {name: asked(rule, "gpu", 1) for name, rule in rules.items() if "gpu" in rule.resources}
     assert asking == dict.fromkeys(DEVICE_RULES[request.node.callspec.params["rules"].__name__], 1)
     using = {name for name, rule in rules.items() if "device" in (SCRIPTS / Path(rule.script).name).read_text()}
-    assert using - {"segment_block"} == asking.keys() - {"segment_block"}
+    assert using - BY_CONFIG == asking.keys() - BY_CONFIG
+
+
+def test_what_is_measured_does_not_depend_on_where(rules):
+    for rule in [rules[name] for name in rules.keys() & {"measure_block"}]:
+        assert set(rule.params.measure) == {"full_scale", "groups"}
 
 
 @pytest.mark.parametrize("rules", [network_campaign], indirect=True)

@@ -13,6 +13,7 @@ LIBRARY = str(Path(workflow.basedir) / "workflow" / "lib")
 sys.path.insert(0, LIBRARY)
 
 from platewise.algorithms import ALGORITHMS
+from platewise.config.measure import PLACE_KEYS
 from platewise.errors import ConfigError
 from platewise.jobs import use_library
 from platewise.plan.blocks import BLOCK_PATTERN
@@ -99,6 +100,11 @@ SEGMENTATION = (
     label_parameters(CAMPAIGN.config.segmentation) if CAMPAIGN.from_images else {}
 )
 BY_NETWORK = uses_network(CAMPAIGN.config.segmentation)
+# What features depend on: not where they are computed.
+MEASURE = {
+    key: value for key, value in config["measure"].items() if key not in PLACE_KEYS
+}
+MEASURED_ON_GPU = CAMPAIGN.config.measure.gpu
 OWN_SEGMENTERS = own_files(CAMPAIGN)
 
 
@@ -177,7 +183,7 @@ def get_training_size(wildcards):
 
 def get_training_gpus(wildcards):
     """How many GPUs train a network together."""
-    return get_training_size(wildcards).gpus
+    return max(1, get_training_size(wildcards).gpus)
 
 
 def get_final_output(wildcards):
@@ -336,8 +342,13 @@ def get_settings():
         for key, section in config["segmentation"].items()
         if key not in SPEED_KEYS
     }
-    settings = {key: value for key, value in config.items() if key not in runtime}
-    return settings | {"embeddings": embeddings, "segmentation": engines}
+    # In the model's order: in which a config names its sections counts as little.
+    settings = CAMPAIGN.config.model_dump(mode="json", exclude=runtime)
+    return settings | {
+        "embeddings": embeddings,
+        "segmentation": engines,
+        "measure": MEASURE,
+    }
 
 
 def get_plate_formats():

@@ -15,15 +15,16 @@ rule measure_block:
     benchmark:
         "<benchmarks>/measure_block/{plate}/{block}.tsv"
     conda:
-        "../../envs/cpu.yaml"
+        "../../envs/gpu.yaml" if MEASURED_ON_GPU else "../../envs/cpu.yaml"
     threads: 1
     resources:
+        **({"gpu": 1} if MEASURED_ON_GPU else {}),
         mem_mb=asked_memory("measure_block", get_block_size),
         runtime=asked_runtime("measure_block", get_block_size),
     params:
         plate_store=get_store,
         channels=lookup("images/channels", within=config),
-        measure=lookup("measure", within=config),
+        measure=MEASURE,
         algorithm=ALGORITHMS["measure"],
     script:
         "../scripts/measure_block.py"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from platewise.measure.objects import list_objects, under
+from platewise.measure.objects import compartments, list_objects, under
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +38,35 @@ def blob_objects(blobs):
 @pytest.fixture(scope="session")
 def blob_compartment(blob_objects, stains):
     return under(blob_objects, stains, 65535.0)
+
+
+@pytest.fixture(scope="session")
+def odd_parts():
+    """Compartments with what hardly is a cell, under a constant channel, a dark one, one below 0 and an ordinary one.
+
+    Cells of one pixel, of two lines and all along the border; one without a nucleus, one without a cytoplasm.
+    """
+    cells, nuclei = np.zeros((2, 37, 41), np.int32)
+    cells[3, 4], nuclei[3, 4] = 2, 2
+    cells[6:20, 8:20], nuclei[8:14, 10:15] = 3, 3
+    cells[22, 2:14] = cells[22:30, 2] = 5
+    cells[:, 39:], cells[36] = 7, 7
+    nuclei[10:20, 39:] = 7
+    cells[24:34, 20:30], nuclei[24:34, 20:30] = 9, 9
+    rng = np.random.default_rng(4)
+    image = np.stack([np.full((37, 41), 0.3), np.zeros((37, 41)), rng.normal(0, 0.1, (37, 41)), rng.random((37, 41))])
+    _, objects = compartments({"nuclei": nuclei, "cells": cells})
+    return {name: under(own, image.astype(np.float32), 65535.0) for name, own in objects.items()}
+
+
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request):
+    """Where torch computes."""
+    import torch
+
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    return torch.device(request.param)
 
 
 @pytest.fixture

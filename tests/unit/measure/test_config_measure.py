@@ -11,6 +11,11 @@ def test_all_groups_are_measured_by_default():
     ]  # fmt: skip
 
 
+def test_a_gpu_is_used_when_asked_for():
+    assert MeasureConfig().gpu is False
+    assert MeasureConfig.model_validate({"gpu": True}).gpu is True
+
+
 def test_groups_are_chosen_by_name_and_keep_their_defaults():
     config = MeasureConfig.model_validate(
         {"groups": [{"group": "Intensity"}, {"group": "Texture", "levels": 32, "range": {"mode": "log", "octaves": 8}}]}

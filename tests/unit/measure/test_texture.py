@@ -94,7 +94,7 @@ def test_the_mean_leaves_out_directions_without_pairs(compartment_of):
     settings = TextureGroup(directions="mean", range=FullRange(), levels=256)
     each = settings.model_copy(update={"directions": "each"})
     compartment = compartment_of([[1, 1, 1, 1, 1], [0, 0, 0, 0, 0], [2, 0, 0, 0, 0]], np.full((3, 5), 0.5))
-    mean, four = (texture.measure(compartment, ["A"], s) for s in (settings, each))
+    mean, four = (texture.measure({"Cells": compartment}, ["A"], s)["Cells"] for s in (settings, each))
     assert mean[0].tolist() == four[0, :13].tolist()
     assert np.isnan(mean[1]).all()
 

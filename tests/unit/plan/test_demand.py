@@ -1,7 +1,7 @@
 """What rules ask for is held against what was measured: benchmarks/measured.tsv."""
 
 import csv
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +67,8 @@ def test_memory_follows_what_it_depends_on():
     assert memory_mb("segment_block", block) == 2600
     # One table of cells, 302 MB, is held 2.2 times.
     assert memory_mb("measure_block", block) == 2500
+    # torch and CUDA hold memory of the host, too.
+    assert memory_mb("measure_block", replace(block, gpus=1)) == 5000
     whole_plate = Size(channels=5, fields=3456, block_fields=3456, features=1100, batch=4)
     assert memory_mb("segment_block", whole_plate) == memory_mb("segment_block", block)
     assert memory_mb("measure_block", whole_plate) > 10_000

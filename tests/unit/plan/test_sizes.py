@@ -44,6 +44,7 @@ def test_block(raw):
     assert size_of_block(campaign, "P1", "A01-A03") == Size(
         channels=2, fields=12, block_fields=12, features=440, batch=3
     )
+    assert size_of_block(load_campaign(raw | {"measure": {"gpu": True}}), "P1", "A01-A03").gpus == 1
     # Nine fields a well where nobody says.
     assert size_of_block(campaign, "P2", "B01-B03").fields == 9
 

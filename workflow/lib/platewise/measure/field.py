@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from platewise.config.measure import MeasureConfig
 from platewise.errors import ConfigError, DataError
 from platewise.measure.groups import GROUPS
 from platewise.measure.objects import Objects, compartments, touches_border, under
+
+if TYPE_CHECKING:
+    import torch
 
 
 def feature_names(channels: Sequence[str], config: MeasureConfig) -> list[str]:
@@ -35,6 +39,7 @@ def measure_field(
     labels: Mapping[str, NDArray[np.int32]],
     channels: Sequence[str],
     config: MeasureConfig,
+    device: torch.device | None = None,
 ) -> pd.DataFrame:
     """Measure every cell of a field.
 
@@ -48,6 +53,8 @@ def measure_field(
         Names of the channels of ``image``, in its order.
     config
         What to measure.
+    device
+        Where torch computes the groups that have a path for a GPU; None: numba, on the CPU, as all others.
 
     Returns
     -------
@@ -63,13 +70,15 @@ def measure_field(
         If image, labels and channels do not fit together, or a pixel is not finite.
     ConfigError
         If the config does not fit the channels.
+    DeviceError
+        If a GPU's memory does not take one channel.
     """
     _check(image, labels, channels, config)
     ids, objects = compartments(labels)
     columns = feature_names(channels, config)
     features = np.empty((len(ids), len(columns)), np.float32)
     if len(ids):
-        features[:] = _measure(image, objects, channels, config)
+        features[:] = _measure(image, objects, channels, config, device)
     table = pd.DataFrame(features, columns=columns)
     table.insert(0, OBJECT, ids)
     table.insert(1, TOUCHES_BORDER, touches_border(objects["Cells"]))
@@ -77,7 +86,11 @@ def measure_field(
 
 
 def _measure(
-    image: NDArray[np.float32], objects: Mapping[str, Objects], channels: Sequence[str], config: MeasureConfig
+    image: NDArray[np.float32],
+    objects: Mapping[str, Objects],
+    channels: Sequence[str],
+    config: MeasureConfig,
+    device: torch.device | None,
 ) -> NDArray[np.float64]:
     scaled = np.ascontiguousarray(image, np.float32) / np.float32(config.full_scale)
     pixels = {compartment: under(objects[compartment], scaled, config.full_scale) for compartment in COMPARTMENTS}
@@ -85,7 +98,11 @@ def _measure(
     for settings in config.groups:
         group = GROUPS[settings.group]
         parts = {compartment: pixels[compartment] for compartment in group.compartments}
-        for compartment, table in group.measure(parts, channels, settings).items():
+        if device is None or group.on_gpu is None:
+            measured = group.measure(parts, channels, settings)
+        else:
+            measured = group.on_gpu(parts, channels, settings, device)
+        for compartment, table in measured.items():
             tables[compartment].append(table)
     features = np.concatenate([table for compartment in COMPARTMENTS for table in tables[compartment]], axis=1)
     features[np.isinf(features)] = np.nan  # a ratio with an empty denominator

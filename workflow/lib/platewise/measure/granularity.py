@@ -41,15 +41,25 @@ def measure(
     weights = {name: mean_weights(part.objects, shape, settings.subsample) for name, part in parts.items()}
     tables = {name: [] for name in parts}
     for number, plane in enumerate(image):
-        first = {name: _means(part.objects, part.values[number]) for name, part in parts.items()}
-        scale = {name: np.maximum(mean, np.finfo(float).eps) for name, mean in first.items()}
-        last = dict(first)
+        means = {name: [mean_values(part, number)] for name, part in parts.items()}
         for left in opened_images(plane, settings):
             for name, own in weights.items():
-                now = own.means(left)
-                tables[name].append((last[name] - now) * 100 / scale[name])
-                last[name] = now
-    return {name: np.column_stack(columns) for name, columns in tables.items()}
+                means[name].append(own.means(left))
+        for name, steps in means.items():
+            tables[name].append(losses(np.stack(steps)))
+    return {name: np.concatenate(columns, axis=1) for name, columns in tables.items()}
+
+
+def losses(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``(objects, steps)``: what each step took, in percent of the first of ``(1 + steps, objects)`` means."""
+    return ((means[:-1] - means[1:]) * 100 / np.maximum(means[0], np.finfo(float).eps)).T
+
+
+def mean_values(part: Compartment, channel: int) -> NDArray[np.float64]:
+    """Return ``(objects,)`` means of a channel in the image as it came; NaN for an empty object."""
+    objects = part.objects
+    sums = np.bincount(objects.owners, weights=part.values[channel], minlength=objects.count)
+    return sums / np.where(objects.areas > 0, objects.areas, np.nan)
 
 
 def opened_images(plane: NDArray[np.float32], settings: GranularityGroup) -> Iterator[NDArray[np.float32]]:
@@ -72,8 +82,21 @@ def thinned(plane: NDArray[np.float32], subsample: float) -> NDArray[np.float32]
     """Return an image at every ``1 / subsample``-th pixel, interpolated linearly."""
     if subsample == 1:
         return plane
-    rows, cols = (np.arange(side) / subsample for side in thin_shape(plane.shape, subsample))
-    return ndi.map_coordinates(plane, np.meshgrid(rows, cols, indexing="ij"), order=1)
+    places = thin_places(plane.shape, subsample)
+    return ndi.map_coordinates(plane, np.meshgrid(*places, indexing="ij"), order=1)
+
+
+def thin_places(shape: tuple[int, int], subsample: float) -> list[NDArray[np.float64]]:
+    """Return the rows and the columns of an image of ``shape`` that the thin one's pixels lie at."""
+    return [np.arange(side) / subsample for side in thin_shape(shape, subsample)]
+
+
+def coarse_places(shape: tuple[int, int], subsample: float) -> list[NDArray[np.float64]]:
+    """Return where the pixels of an image of ``shape`` lie on the grid that its background was found on.
+
+    As many steps as there are between the first pixel and the last, however many were left out at the end.
+    """
+    return [np.arange(side) * ((side * subsample - 1) / max(side - 1, 1)) for side in shape]
 
 
 def without_background(thin: NDArray[np.float32], settings: GranularityGroup) -> NDArray[np.float32]:
@@ -81,10 +104,8 @@ def without_background(thin: NDArray[np.float32], settings: GranularityGroup) ->
     coarse = thinned(thin, settings.background_subsample)
     opened = -_lowest_in_disk(-_lowest_in_disk(coarse, settings.radius), settings.radius)
     if settings.background_subsample < 1:
-        # As many steps as there are between the first pixel and the last, however many were left out at the end.
-        ends = [(side * settings.background_subsample - 1) / max(side - 1, 1) for side in thin.shape]
-        rows, cols = (np.arange(side) * end for side, end in zip(thin.shape, ends, strict=True))
-        opened = ndi.map_coordinates(opened, np.meshgrid(rows, cols, indexing="ij"), order=1)
+        places = coarse_places(thin.shape, settings.background_subsample)
+        opened = ndi.map_coordinates(opened, np.meshgrid(*places, indexing="ij"), order=1)
     return np.maximum(thin - opened, 0)
 
 
@@ -163,9 +184,9 @@ def mean_weights(objects: Objects, shape: tuple[int, int], subsample: float) -> 
     return MeanWeights(boxes, starts, weights)
 
 
-def _means(objects: Objects, values: NDArray[np.float32]) -> NDArray[np.float64]:
-    sums = np.bincount(objects.owners, weights=values, minlength=objects.count)
-    return sums / np.where(objects.areas > 0, objects.areas, np.nan)
+def disk_reach(radius: int) -> list[int]:
+    """Return how many pixels a disk reaches to either side, in its middle row and in each row away from it."""
+    return [int(np.sqrt(radius**2 - step**2)) for step in range(radius + 1)]
 
 
 def _lowest_in_disk(plane: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
@@ -173,7 +194,7 @@ def _lowest_in_disk(plane: NDArray[np.float32], radius: int) -> NDArray[np.float
 
     A disk is a stack of rows: the lowest in each run of pixels of every length that occurs, then of these runs.
     """
-    reach = [int(np.sqrt(radius**2 - step**2)) for step in range(radius + 1)]
+    reach = disk_reach(radius)
     runs, run = {}, plane
     for half in range(max(reach) + 1):
         if half:

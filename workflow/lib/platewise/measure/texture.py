@@ -16,7 +16,7 @@ Where we differ on purpose:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,15 +56,41 @@ def names(channels: Sequence[str], settings: TextureGroup) -> list[str]:
     ]
 
 
-def measure(compartment: Compartment, channels: Sequence[str], settings: TextureGroup) -> NDArray[np.float64]:
-    """Return ``(objects, features)``; entropies in bits, the rest without unit."""
-    tables = []
-    for channel, image in zip(channels, compartment.image, strict=True):
-        levels = grey_levels(image, channel, settings.levels, settings.range, compartment.full_scale)
-        bins = 0 if isinstance(settings.range, FullRange) else settings.levels
-        for scale in settings.scales:
-            tables.append(_all_directions(compartment.objects, levels, scale, bins, settings.directions == "mean"))
-    return np.concatenate(tables, axis=1)
+def measure(
+    parts: Mapping[str, Compartment], channels: Sequence[str], settings: TextureGroup
+) -> dict[str, NDArray[np.float64]]:
+    """Return ``(objects, features)`` of each compartment; entropies in bits, the rest without unit."""
+    tables: dict[str, list[NDArray[np.float64]]] = {name: [] for name in parts}
+    for levels in level_images(parts, channels, settings):
+        for name, part in parts.items():
+            for scale in settings.scales:
+                each = haralick(part.objects, levels, scale, difference_bins(settings))
+                tables[name].append(in_columns(each, settings))
+    return {name: np.concatenate(columns, axis=1) for name, columns in tables.items()}
+
+
+def level_images(
+    parts: Mapping[str, Compartment], channels: Sequence[str], settings: TextureGroup
+) -> Iterator[NDArray[np.uint16]]:
+    """Yield the ``(y, x)`` grey levels of each channel, which the compartments share."""
+    whole = next(iter(parts.values()))
+    for channel, plane in zip(channels, whole.image, strict=True):
+        yield grey_levels(plane, channel, settings.levels, settings.range, whole.full_scale)
+
+
+def difference_bins(settings: TextureGroup) -> int:
+    """Return the ``bins`` of `haralick`."""
+    return 0 if isinstance(settings.range, FullRange) else settings.levels
+
+
+def in_columns(table: NDArray[np.float64], settings: TextureGroup) -> NDArray[np.float64]:
+    """Return what `haralick` found of a channel and scale as ``(objects, columns)``."""
+    if settings.directions == "each":
+        return table.reshape(len(table), table.shape[1] * table.shape[2])
+    paired = ~np.isnan(table[:, :, :1])
+    total = np.where(paired, table, 0).sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        return total / paired.sum(axis=1)
 
 
 def haralick(objects: Objects, levels: NDArray[np.uint16], scale: int, bins: int) -> NDArray[np.float64]:
@@ -82,18 +108,6 @@ def haralick(objects: Objects, levels: NDArray[np.uint16], scale: int, bins: int
         Length of the difference histogram for DifferenceVariance; 0: the object's highest level + 1, as in mahotas.
     """
     return _haralick(objects.labels, objects.starts, objects.rows, objects.cols, levels, scale, bins)
-
-
-def _all_directions(
-    objects: Objects, levels: NDArray[np.uint16], scale: int, bins: int, averaged: bool
-) -> NDArray[np.float64]:
-    table = haralick(objects, levels, scale, bins)
-    if not averaged:
-        return table.reshape(objects.count, -1)
-    paired = ~np.isnan(table[:, :, :1])
-    total = np.where(paired, table, 0).sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        return total / paired.sum(axis=1)
 
 
 @kernel

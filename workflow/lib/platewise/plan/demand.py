@@ -45,7 +45,7 @@ class Size:
     ``fields`` are those of its block or plate, ``block_fields`` those of the largest block whose cells it holds;
     ``features`` belong to its cells or profiles; ``wells`` are the campaign's and ``treatments`` what they were given.
     ``batch`` is how many fields are segmented, or pieces of images trained on, at a time, ``crops_mb`` the size of all
-    crops of a training, ``gpus`` how many share it, ``steps`` its work, in steps of the default network, and
+    crops of a training, ``gpus`` how many a job shares, ``steps`` its work, in steps of the default network, and
     ``shuffles`` how often labels are shuffled. Of annotated images, ``megapixels`` are all that a job reads;
     ``networks`` see an image one after the other.
     """
@@ -58,11 +58,11 @@ class Size:
     treatments: int = 0
     batch: int = 0
     crops_mb: float = 0
-    gpus: int = 1
     steps: float = 0
     shuffles: int = 0
     megapixels: float = 0
     networks: int = 0
+    gpus: int = 0
 
     @property
     def field_mb(self) -> float:
@@ -133,12 +133,14 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     ),
     "rank_annotations": lambda size: _LIBRARIES_MB + 13 * size.field_mb + _network_mb(size),
     # The field in work, the next one, and all cells twice when they are stacked and written.
-    "measure_block": lambda size: _LIBRARIES_MB + 12 * size.field_mb + 2.2 * size.cells_mb,
+    "measure_block": lambda size: (
+        (_TORCH_MB + _CUDA_MB if size.gpus else _LIBRARIES_MB) + 12 * size.field_mb + 2.2 * size.cells_mb
+    ),
     "crop_block": lambda size: _LIBRARIES_MB + 9 * size.field_mb,
     "reference_plate": lambda size: _LIBRARIES_MB + 0.1 * size.fields,
     # Crops lie in a file, which is drawn from at random: fast while the system has room to hold it.
     "train_embedding": lambda size: (
-        size.gpus * (_TORCH_MB + _CUDA_MB) + 0.01 * size.crops_mb + min(1.1 * size.crops_mb, _CROPS_HELD_MB)
+        max(1, size.gpus) * (_TORCH_MB + _CUDA_MB) + 0.01 * size.crops_mb + min(1.1 * size.crops_mb, _CROPS_HELD_MB)
     ),
     "embed_block": lambda size: _TORCH_MB + _CUDA_MB + 11 * size.field_mb,
     # The cells of a block as Arrow, as pandas, well by well.

@@ -40,6 +40,7 @@ def size_of_block(campaign: Campaign, plate: str, block: str) -> Size:
         features=classical_features(channels),
         batch=campaign.config.segmentation.batch_size,
         networks=_networks_of(campaign.config.segmentation),
+        gpus=int(campaign.config.measure.gpu),
     )
 
 
