@@ -73,14 +73,14 @@ def test_profiles(raw):
 def test_training(raw):
     campaign = load_campaign(raw)
     # 50 crops are kept of each of eight wells: two channels, 48 x 48, two bytes.
-    assert size_of_training(campaign, "deep") == Size(crops_mb=8 * 50 * 2 * 48**2 * 2 / 2**20, steps=20 * 32)
+    assert size_of_training(campaign, "deep") == Size(crops_mb=8 * 50 * 2 * 48**2 * 2 / 2**20, steps=20 * 32, gpus=1)
     assert size_of_training(campaign, "random") == Size()
 
 
 def test_a_larger_network_takes_longer(raw):
     raw["embeddings"]["deep"] |= {"downscale": 1, "width": 32, "train_batch": 128, "cells_per_well": 30}
     assert size_of_training(load_campaign(raw), "deep") == Size(
-        crops_mb=8 * 30 * 2 * 96**2 * 2 / 2**20, steps=20 * 32 * 2 * 4 * 4
+        crops_mb=8 * 30 * 2 * 96**2 * 2 / 2**20, steps=20 * 32 * 2 * 4 * 4, gpus=1
     )
 
 
