@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import tifffile
 from project import ROOT, Project
+from released import worse_than_released
 
 from platewise.segmentation.scoring import score
 from platewise.store.fields import read_labels
@@ -72,6 +73,10 @@ def test_the_network_names_compounds_on_plates_it_has_not_seen(demo):
     curves = pd.read_parquet(demo.results / "campaign/embedding/deep/curves.parquet")
     # 20 compounds and DMSO: chance is 1 in 21.
     assert curves["validation_accuracy"].iloc[-1] > 2 / 21
+
+
+def test_no_score_has_fallen_since_the_last_release(demo):
+    assert worse_than_released(demo.results) == []
 
 
 def test_planted_inactive_compounds_are_not_connected(demo):

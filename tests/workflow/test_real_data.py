@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 from project import ROOT, Project
+from released import worse_than_released
 
 pytestmark = [
     pytest.mark.data,
@@ -89,6 +90,10 @@ def test_bbbc021_scores_103_and_92_treatments(bbbc021):
         # A plain global z-score gives 0.883 and 0.717 on the same wells.
         assert own.loc["nsc", "Value"] > 0.85
         assert own.loc["nscb", "Value"] > 0.65
+
+
+def test_no_score_of_bbbc021_has_fallen_since_the_last_release(bbbc021):
+    assert worse_than_released(bbbc021.results) == []
 
 
 def test_bbbc021_prints_its_scores_the_preset_last(bbbc021):
