@@ -37,6 +37,7 @@ from platewise.report.numbers import significant
 from platewise.report.projection import principal_components
 from platewise.report.provenance import as_yaml, sources
 from platewise.report.scores import UNCORRECTED, baseline_names, batch_rows, score_groups
+from platewise.report.tradeoff import tradeoff_figure
 from platewise.report.training import training_words
 from platewise.tables import read_table, read_tables
 
@@ -173,9 +174,11 @@ def report_campaign(
     cards, most_cells = plate_cards(data.qc_wells, data.qc_fields, formats, pages) if data.qc_wells else ([], 0.0)
     bad = bad_field_rows(data.qc_fields, pages)
     corrections = _corrections(data.batches, preset[1])
+    figures = _figures(data, preset, settings)
     page = render_page(
         "campaign.html.j2",
-        figures=_figures(data, preset, settings),
+        figures=figures,
+        tradeoff_drawn="figure-tradeoff" in figures,
         campaign=campaign,
         segmentation_page=segmentation_page,
         page_title=settings.title or f"Campaign {campaign}",
@@ -282,6 +285,9 @@ def _figures(data: _Data, preset: tuple[str, str], settings: ReportConfig) -> di
     panels = {title: _panel(table, settings.max_points) for title, table in data.profiles.items()}
     figures["figure-batches"] = projection_figure(panels, BATCH, shape_controls=False)
     figures["figure-mechanisms"] = projection_figure(panels, MOA, shape_controls=True)
+    tradeoff = tradeoff_figure(data.batches, preset)
+    if tradeoff is not None:
+        figures["figure-tradeoff"] = tradeoff
     for place, curves in enumerate(data.curves.values()):
         if len(curves):
             figures[f"figure-curves-{place}"] = curves_figure(curves)
