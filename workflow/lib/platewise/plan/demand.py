@@ -155,10 +155,7 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     "correct_batches": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb,
     "build_consensus": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
     "build_network": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb + 3 * size.treatment_pairs_mb,
-    # Which treatments share an annotation, a byte a pair, for every shuffle at once.
-    "evaluate_network": lambda size: (
-        _LIBRARIES_MB + 8 * size.profiles_mb + (5 + size.shuffles / 8) * size.treatment_pairs_mb
-    ),
+    "evaluate_network": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb + 6 * size.treatment_pairs_mb,
     "score_batches": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb + 2.5 * size.well_pairs_mb,
     # One kind of features and one correction at a time.
     "score_differences": lambda size: (
