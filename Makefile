@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # For what runs outside of jobs; in a job, Snakemake gives the rule's number of threads.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo demo-large demo-batches jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode clean
+.PHONY: help setup demo demo-large demo-batches jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode bench-network clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -109,6 +109,10 @@ bench-segmentation: setup ## Train and compare all ways to find nuclei on DSB 20
 
 bench-decode: setup ## Measure how objects are read from a network's maps, beside a naive peer
 	$(BIN)/python benchmarks/bench_decode.py
+
+bench-network: setup ## Measure all pairs and the network of 16,600 perturbations, and all pairs of 100,000
+	$(BIN)/python benchmarks/bench_network.py
+	$(BIN)/python benchmarks/bench_network.py --nodes 100000 --pairs
 
 bench-annotation: setup ## Simulate annotation on DSB 2018: images in ranked order against random order
 	$(BIN)/python benchmarks/simulate_annotation.py

@@ -18,7 +18,7 @@ ALGORITHMS: dict[str, int] = {
     "embedding": 2,
     "profiles": 3,
     "correction": 1,
-    "network": 2,
+    "network": 3,
     "evaluation": 2,
     "explanation": 1,
     "qc": 1,
