@@ -69,10 +69,8 @@ def test_the_three_true_pairs_are_connected_and_nothing_else() -> None:
 
 def test_the_same_seed_gives_the_same_network() -> None:
     wells = campaign(strength=2.0)
-    first, second = (
-        build_network(split_profiles(wells), split_profiles(consensus(wells, "mean")), NetworkConfig(), "mean")
-        for _ in range(2)
-    )
+    tables = split_profiles(wells), split_profiles(consensus(wells, "mean"))
+    first, second = (build_network(*tables, NetworkConfig(), "mean") for _ in range(2))
     pd.testing.assert_frame_equal(first.nodes, second.nodes)
     pd.testing.assert_frame_equal(first.edges, second.edges)
 
@@ -132,12 +130,9 @@ def test_files_open_in_their_readers(tmp_path: Path) -> None:
 
 def test_scanpy_takes_the_network_as_its_own(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    wells = pd.concat(
-        [
-            campaign(6, plates=4).assign(Metadata_Perturbation=lambda table, n=n: table["Metadata_Perturbation"] + n)
-            for n in "ab"
-        ]
-    ).reset_index(drop=True)
+    copies = [campaign(6, plates=4) for _ in range(2)]
+    copies[1]["Metadata_Perturbation"] += " again"
+    wells = pd.concat(copies, ignore_index=True)
     wells.loc[:, wells.columns.str.startswith("Cells_")] += rng.normal(scale=0.1, size=(len(wells), 10))
     wells.to_parquet(tmp_path / "wells.parquet")
     consensus(wells, "mean").to_parquet(tmp_path / "consensus.parquet")

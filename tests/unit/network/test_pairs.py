@@ -63,9 +63,8 @@ def test_profiles_on_disk_give_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("nodes", [0, 1])
 def test_without_a_pair_nothing_is_found(nodes: int) -> None:
-    scan = scan_pairs(
-        np.ones((nodes, 3), dtype=np.float32), SharedPlates(np.arange(nodes), np.arange(nodes), nodes), 5, 5
-    )
+    shared = SharedPlates(np.arange(nodes), np.arange(nodes), nodes)
+    scan = scan_pairs(np.ones((nodes, 3), dtype=np.float32), shared, 5, 5)
     assert scan.counts.sum() == 0
     assert scan.nearest.shape == (nodes, 0)
     assert scan.strongest.shape == (0, 2)

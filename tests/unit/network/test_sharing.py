@@ -54,6 +54,5 @@ def test_no_pair_shares_a_plate(shared: SharedPlates) -> None:
     alone = SharedPlates(np.arange(3), np.arange(3), 3)
     first, _ = alone.draw_pairs(SHARED, 5, np.random.default_rng(0))
     assert len(first) == 0
-    assert (
-        len(SharedPlates(np.zeros(0, int), np.zeros(0, int), 0).draw_pairs(APART, 5, np.random.default_rng(0))[0]) == 0
-    )
+    empty = SharedPlates(np.zeros(0, int), np.zeros(0, int), 0)
+    assert len(empty.draw_pairs(APART, 5, np.random.default_rng(0))[0]) == 0

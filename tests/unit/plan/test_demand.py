@@ -47,6 +47,7 @@ CAMPAIGN_RULES = [
     "build_consensus",
     "build_network",
     "evaluate_network",
+    "shortlist_perturbations",
     "score_batches",
     "score_differences",
     "explain_treatments",

@@ -24,8 +24,8 @@ class NetworkConfig(Section):
         None,
         gt=0,
         lt=100,
-        description="Instead of each node's nearest, the strongest pairs of all are candidates: so many percent of them, "
-        "at most `max_edges`. A few dense groups then take most connections.",
+        description="Instead of each node's nearest, the strongest pairs of all are candidates: so many percent of "
+        "them, at most `max_edges`. A few dense groups then take most connections.",
     )
     max_q: float = Field(0.05, gt=0, le=1, description="Connections with a larger false discovery rate are left out.")
     max_edges: int = Field(100_000, ge=1, description="At most this many connections in all, the strongest first.")

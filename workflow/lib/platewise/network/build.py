@@ -153,8 +153,8 @@ def null_profiles(
     profile_nodes
         From labels and sorted numbers of nodes to profiles, as ``shuffled_null`` calls it.
     labels
-        Treatment of each well, ``(wells,)``. Controls are shuffled with the rest: many plates hold too few treatments to
-        be shuffled among themselves.
+        Treatment of each well, ``(wells,)``. Controls are shuffled with the rest: many plates hold too few treatments
+        to be shuffled among themselves.
     """
     metadata, values, _ = wells
     codes, treatments = treatment_codes(metadata)

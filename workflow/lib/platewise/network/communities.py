@@ -10,6 +10,9 @@ import numpy as np
 # bridge from this participation on, a hub already from the second one on (their connector nodes and connector hubs).
 _HUB, _BRIDGE, _BRIDGE_HUB = 2.5, 0.62, 0.30
 
+# Hennig 2007: clusters that are found again this well are stable.
+STABLE = 0.75
+
 
 def find_communities(ends: np.ndarray, weights: np.ndarray, nodes: int, resolution: float, seed: int) -> np.ndarray:
     """Return the community of each node; 0 is the largest, equal ones in the order of their first nodes, ``(nodes,)``.

@@ -96,15 +96,9 @@ def shuffled_null(
 
 def pair_cosines(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the cosine of each pair of rows of length 1, float64, ``(pairs,)``; a few pairs at a time."""
-    return np.concatenate(
-        [
-            np.einsum(
-                "ij,ij->i", unit[first[start : start + _NODES]], unit[second[start : start + _NODES]], dtype=float
-            )
-            for start in range(0, len(first), _NODES)
-        ]
-        or [np.empty(0)]
-    )
+    blocks = [slice(start, start + _NODES) for start in range(0, len(first), _NODES)]
+    found = [np.einsum("ij,ij->i", unit[first[block]], unit[second[block]], dtype=float) for block in blocks]
+    return np.concatenate(found or [np.empty(0)])
 
 
 def shuffle_within(labels: np.ndarray, groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -47,7 +47,7 @@ def scan_pairs(unit: np.ndarray, shared: SharedPlates, neighbours: int, stronges
     Parameters
     ----------
     unit
-        Rows of length 1, float32, ``(nodes, features)``; may lie on disk (``np.memmap``), two blocks are held at a time.
+        Rows of length 1, float32, ``(nodes, features)``; may lie on disk (``np.memmap``), two blocks are held.
     shared
         Which nodes have a plate in common.
     neighbours
@@ -155,8 +155,7 @@ class _Strongest:
         self._waiting, self._waiting_pairs = [], 0
         if len(value) > self._count > 0:
             self.least = float(np.partition(value, len(value) - self._count)[len(value) - self._count])
-            above, equal = np.flatnonzero(value > self.least), np.flatnonzero(value == self.least)
-            equal = equal[np.lexsort([second[equal], first[equal]])][: self._count - len(above)]
-            kept = np.concatenate([above, equal])
+            kept, equal = value > self.least, np.flatnonzero(value == self.least)
+            kept[equal[np.lexsort([second[equal], first[equal]])][: self._count - int(kept.sum())]] = True
             first, second, value = first[kept], second[kept], value[kept]
         self._pairs = (first, second, value)

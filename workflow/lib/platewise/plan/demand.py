@@ -153,6 +153,7 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     "correct_batches": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb,
     "build_consensus": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
     "build_network": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb + 3 * size.treatment_pairs_mb,
+    "shortlist_perturbations": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
     # Which treatments share an annotation, a byte a pair, for every shuffle at once.
     "evaluate_network": lambda size: (
         _LIBRARIES_MB + 8 * size.profiles_mb + (5 + size.shuffles / 8) * size.treatment_pairs_mb
@@ -200,6 +201,7 @@ _SECONDS: dict[str, Callable[[Size], float]] = {
     "correct_batches": lambda size: 60 + size.profiles_mb,
     "build_consensus": lambda size: 60 + 0.2 * size.profiles_mb,
     "build_network": lambda size: 120 + 0.5 * size.treatment_pairs_mb,
+    "shortlist_perturbations": lambda size: 120 + 0.01 * size.treatments,
     # 147 s with 2,209 treatments; with 4,785 it was stopped after 1,459 s.
     "evaluate_network": lambda size: 120 + 20 * size.treatment_pairs_mb,
     "score_batches": lambda size: 120 + 0.2 * size.well_pairs_mb,
