@@ -81,7 +81,9 @@ def test_every_perturbation_has_a_row_with_its_reason() -> None:
         "quiet": ["Active"],
         "unsteady": ["Reproducible"],
         "alone": ["Active", "Reproducible"],
-        **dict.fromkeys(("toxic", "toxic too", "toxic as well"), ["BeyondCount"]),
+        "toxic": ["BeyondCount"],
+        "toxic too": ["BeyondCount"],
+        "toxic as well": ["BeyondCount"],
     }
     reasons = table["Reason"]
     assert reasons["best"] == (

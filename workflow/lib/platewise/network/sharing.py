@@ -33,8 +33,8 @@ class SharedPlates:
         self._present = sparse.csr_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(count, width))
         self._members = self._present.tocsc()
 
-    def block(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Return the pairs with a common plate in a block of all pairs, numbered from the block's corner."""
+    def block(self, rows: slice | np.ndarray, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Return the pairs with a common plate in a block of all pairs, numbered by their places in the block."""
         found = (self._present[rows] @ self._present[columns].T).tocoo()
         return found.coords
 

@@ -36,12 +36,16 @@ class ShortlistRow:
 
 @dataclass(frozen=True)
 class ShortlistSection:
-    """The listed ones, and how many others fail each criterion (a perturbation may fail several)."""
+    """The listed ones, and how many others fail each criterion (a perturbation may fail several).
+
+    ``behind`` pass all but come after the last one listed; of ``uncounted`` the cells are not known.
+    """
 
     total: int
     rows: list[ShortlistRow]
     failed: list[tuple[str, int]]
     behind: int
+    uncounted: int
 
 
 def shortlist_section(table: pd.DataFrame) -> ShortlistSection:
@@ -49,7 +53,8 @@ def shortlist_section(table: pd.DataFrame) -> ShortlistSection:
     listed = table[table["Listed"].astype(bool)].sort_values("Rank")
     failed = [(words, int((~table[name].astype(bool)).sum())) for name, words in _FAILED.items()]
     passed = int(table[CRITERIA].astype(bool).all(axis=1).sum())
-    return ShortlistSection(len(table), [_row(row) for row in listed.to_dict("records")], failed, passed - len(listed))
+    rows, uncounted = [_row(row) for row in listed.to_dict("records")], int(table["CountShare"].isna().sum())
+    return ShortlistSection(len(table), rows, failed, passed - len(listed), uncounted)
 
 
 def _row(row: dict[str, Any]) -> ShortlistRow:
