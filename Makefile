@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # For what runs outside of jobs; in a job, Snakemake gives the rule's number of threads.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo demo-large demo-batches jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode bench-evaluation bench-bbbc021 clean
+.PHONY: help setup demo demo-large demo-batches jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode bench-evaluation bench-bbbc021 bench-network clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -112,6 +112,10 @@ bench-decode: setup ## Measure how objects are read from a network's maps, besid
 
 bench-evaluation: setup ## Measure mean average precision beside copairs
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_evaluation.py
+
+bench-network: setup ## Measure all pairs and the network of 16,600 perturbations, and all pairs of 100,000
+	$(BIN)/python benchmarks/bench_network.py
+	$(BIN)/python benchmarks/bench_network.py --nodes 100000 --pairs
 
 bench-annotation: setup ## Simulate annotation on DSB 2018: images in ranked order against random order
 	$(BIN)/python benchmarks/simulate_annotation.py

@@ -97,6 +97,7 @@ def tasks(folder: Path, wells: list[str]) -> dict[str, Callable[[], object]]:
             consensus,
             path("e.parquet"),
             path("c.parquet"),
+            path("s.parquet"),
             evaluation,
             network,
             "f",

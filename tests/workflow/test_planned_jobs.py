@@ -25,7 +25,14 @@ CAMPAIGN_LEVEL = {
     "report_campaign": 1,
     "all": 1,
 }
-for name in ("correct_batches", "build_consensus", "build_network", "evaluate_network", "score_batches"):
+for name in (
+    "correct_batches",
+    "build_consensus",
+    "build_network",
+    "evaluate_network",
+    "shortlist_perturbations",
+    "score_batches",
+):
     CAMPAIGN_LEVEL[name] = 4
 BLOCK_RULES = ("segment_block", "measure_block", "crop_block", "embed_block")
 PLATE_RULES = ("inventory_plate", "estimate_illumination", "prepare_store", "reference_plate")

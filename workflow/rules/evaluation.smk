@@ -10,6 +10,7 @@ rule evaluate_network:
     output:
         scores="<campaign>/evaluation/{features}.{correction}.scores.parquet",
         enrichment="<campaign>/evaluation/{features}.{correction}.enrichment.parquet",
+        perturbations="<campaign>/evaluation/{features}.{correction}.perturbations.parquet",
     log:
         "<logs>/evaluate_network/{features}.{correction}.log",
     benchmark:

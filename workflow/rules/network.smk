@@ -1,5 +1,6 @@
 # The network of perturbations.
-# Needs: consensus profiles, and the wells behind them for the null. Makes: edges, nodes, GraphML, AnnData.
+# Needs: consensus profiles, the wells behind them for the null, and what replicates say of each perturbation. Makes:
+# edges, nodes, GraphML, AnnData, and the shortlist.
 
 
 rule build_network:
@@ -28,3 +29,29 @@ rule build_network:
         algorithm=ALGORITHMS["network"],
     script:
         "../scripts/build_network.py"
+
+
+rule shortlist_perturbations:
+    """Choose the perturbations worth following up, and say of each why it is or is not among them."""
+    input:
+        profiles="<campaign>/profiles/{features}.{correction}.parquet",
+        nodes="<campaign>/network/{features}.{correction}/nodes.parquet",
+        edges="<campaign>/network/{features}.{correction}/edges.parquet",
+        perturbations="<campaign>/evaluation/{features}.{correction}.perturbations.parquet",
+    output:
+        "<campaign>/network/{features}.{correction}/shortlist.parquet",
+    log:
+        "<logs>/shortlist_perturbations/{features}.{correction}.log",
+    benchmark:
+        "<benchmarks>/shortlist_perturbations/{features}.{correction}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=asked_memory("shortlist_perturbations", get_campaign_size),
+        runtime=asked_runtime("shortlist_perturbations", get_campaign_size),
+    params:
+        shortlist=lookup("shortlist", within=config),
+        algorithm=ALGORITHMS["shortlist"],
+    script:
+        "../scripts/shortlist_perturbations.py"

@@ -62,6 +62,11 @@ rule report_campaign:
             features=FEATURES,
             correction=CORRECTIONS,
         ),
+        shortlists=expand(
+            "<campaign>/network/{features}.{correction}/shortlist.parquet",
+            features=FEATURES,
+            correction=CORRECTIONS,
+        ),
         edges=expand(
             "<campaign>/network/{features}.{correction}/edges.parquet",
             features=FEATURES,

@@ -12,6 +12,7 @@ run_evaluate_network(
     snakemake.input.consensus,
     snakemake.output.scores,
     snakemake.output.enrichment,
+    snakemake.output.perturbations,
     parse_section(EvaluationConfig, snakemake.params.evaluation),
     parse_section(NetworkConfig, snakemake.params.network),
     snakemake.wildcards.features,

@@ -38,6 +38,7 @@ report_campaign(
         differences=snakemake.input.differences,
         edges=network / "edges.parquet",
         nodes=network / "nodes.parquet",
+        shortlist=network / "shortlist.parquet",
         profiles=panels,
         qc_wells=dict(zip(plates, snakemake.input.qc_wells, strict=False)),
         qc_fields=dict(zip(plates, snakemake.input.qc_fields, strict=False)),

@@ -62,7 +62,7 @@ def run_campaign(folder: Path, config: dict[str, Any]) -> None:
             f"{stem}.parquet", f"{stem}.consensus.parquet", f"{stem}.network", network, profiles.consensus.method
         )
         names = ("classical", name)
-        outputs = (f"{stem}.scores.parquet", f"{stem}.enrichment.parquet")
+        outputs = [f"{stem}.{kind}.parquet" for kind in ("scores", "enrichment", "perturbations")]
         run_evaluate_network(f"{stem}.parquet", f"{stem}.consensus.parquet", *outputs, evaluation, network, *names)
         run_score_batches(
             f"{stem}.parquet",

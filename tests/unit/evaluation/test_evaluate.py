@@ -197,13 +197,17 @@ def test_batch_metrics_tell_a_batch_effect_from_a_phenotype() -> None:
 
 def test_tasks_read_and_write_their_files(tmp_path: Path) -> None:
     wells = campaign(plates=4, batch_effect=3.0)
-    paths = {name: str(tmp_path / f"{name}.parquet") for name in ("4b", "4c", "5", "scores", "curve", "batches", "raw")}
+    paths = {
+        name: str(tmp_path / f"{name}.parquet")
+        for name in ("4b", "4c", "5", "scores", "curve", "single", "batches", "raw")
+    }
     wells.to_parquet(paths["4b"])
     wells.to_parquet(paths["raw"])
     run_correct_batches(paths["4b"], paths["4c"], str(tmp_path / "x.h5ad"), SpheringCorrection())
     consensus(read_table(paths["4c"]), "mean").to_parquet(paths["5"])
     names = ("classical", "sphering")
-    run_evaluate_network(paths["4c"], paths["5"], paths["scores"], paths["curve"], CONFIG, NetworkConfig(), *names)
+    outputs = (paths["scores"], paths["curve"], paths["single"])
+    run_evaluate_network(paths["4c"], paths["5"], *outputs, CONFIG, NetworkConfig(), *names)
     run_score_batches(
         paths["4c"], paths["5"], paths["batches"], CONFIG, NetworkConfig(), *names, wells_paths=[paths["raw"]]
     )
@@ -211,6 +215,12 @@ def test_tasks_read_and_write_their_files(tmp_path: Path) -> None:
     assert set(scores["Correction"]) == {"sphering"}
     assert set(scores["Features"]) == {"classical"}
     assert list(read_table(paths["curve"])) == ENRICHMENT_COLUMNS
+    # The mean over perturbations is the campaign's score.
+    single, score = (
+        read_table(paths["single"]),
+        scores[(scores["Metric"] == "map_replicate") & (scores["Baseline"] == "")],
+    )
+    assert single["MapReplicate"].mean() == pytest.approx(score["Value"].item())
     assert batches["Correction"].unique().tolist() == ["uncorrected", "sphering"]
     before, after = (batches[batches["Correction"] == name] for name in ("uncorrected", "sphering"))
     assert value_of(before, "pcr_batch") > value_of(after, "pcr_batch")

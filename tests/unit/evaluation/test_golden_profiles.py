@@ -66,7 +66,7 @@ def golden_results() -> dict[str, dict[str, list[float]]]:
     corrected, chosen = correct(selected, SpheringCorrection())
     treatments = consensus(corrected, "median")
     config = EvaluationConfig(permutations=100, shuffles=20, bootstraps=50, null_size=200)
-    network = build_network(corrected, treatments, NetworkConfig(shuffles=50), "median")
+    network = build_network(split_profiles(corrected), split_profiles(treatments), NetworkConfig(shuffles=50), "median")
     scores, curve = evaluate(corrected, treatments, config, NetworkConfig(), "classical", "sphering")
     batches = score_batches(corrected, treatments, config, NetworkConfig(), "classical", "sphering")
     return {

@@ -9,11 +9,13 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+import scanpy as sc
 
 from platewise.config.network import NetworkConfig
 from platewise.network.build import build_network, run_build_network
 from platewise.network.edges import EDGE_COLUMNS
 from platewise.profiles.consensus import consensus
+from platewise.profiles.frame import split_profiles
 from platewise.tables import read_table
 
 # Names that XML must escape or cannot hold, and letters beyond ASCII.
@@ -48,7 +50,7 @@ def campaign(perturbations: int = 6, strength: float = 8.0, plates: int = 4) -> 
 
 def test_the_three_true_pairs_are_connected_and_nothing_else() -> None:
     wells = campaign()
-    network = build_network(wells, consensus(wells, "mean"), NetworkConfig(), "mean")
+    network = build_network(split_profiles(wells), split_profiles(consensus(wells, "mean")), NetworkConfig(), "mean")
     found = {frozenset(pair) for pair in network.edges[["Source", "Target"]].to_numpy()}
     assert found == {frozenset(NAMES[:2]), frozenset(NAMES[2:4]), frozenset(NAMES[4:6])}
     assert (network.edges["Source"] < network.edges["Target"]).all()
@@ -67,14 +69,15 @@ def test_the_three_true_pairs_are_connected_and_nothing_else() -> None:
 
 def test_the_same_seed_gives_the_same_network() -> None:
     wells = campaign(strength=2.0)
-    first, second = (build_network(wells, consensus(wells, "mean"), NetworkConfig(), "mean") for _ in range(2))
+    tables = split_profiles(wells), split_profiles(consensus(wells, "mean"))
+    first, second = (build_network(*tables, NetworkConfig(), "mean") for _ in range(2))
     pd.testing.assert_frame_equal(first.nodes, second.nodes)
     pd.testing.assert_frame_equal(first.edges, second.edges)
 
 
 def test_caps_keep_the_strongest() -> None:
     wells = campaign()
-    table = consensus(wells, "mean")
+    wells, table = split_profiles(wells), split_profiles(consensus(wells, "mean"))
     every = build_network(wells, table, NetworkConfig(max_q=1.0), "mean").edges
     assert len(every) == 15
     assert every["Similarity"].is_monotonic_decreasing
@@ -96,14 +99,23 @@ def test_files_open_in_their_readers(tmp_path: Path) -> None:
     )
     nodes, edges = read_table(folder / "nodes.parquet"), read_table(folder / "edges.parquet")
     assert list(edges) == EDGE_COLUMNS
-    columns = ["Metadata_Perturbation", "Metadata_MOA", "Metadata_CellCount", "Degree", "Community", "X", "Y"]
-    assert list(nodes) == columns
+    parts = ["Degree", "Strength", "Community", "Stability", "WithinZ", "Participation", "Hub", "Bridge", "X", "Y"]
+    assert list(nodes) == ["Metadata_Perturbation", "Metadata_MOA", "Metadata_CellCount", *parts]
+    # What lay on disk while it was made is gone.
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
     graph = nx.read_graphml(folder / "network.graphml")
     # XML has no bell; everything else arrives as it was.
     readable = [name.replace("\x07", "\ufffd") for name in NAMES]
     assert sorted(graph) == sorted(readable)
     assert graph.edges['ac"id & <b>', "β-compound"]["shared_moa"] is True
+    for row in nodes.to_dict("records"):
+        facts = graph.nodes[row["Metadata_Perturbation"].replace("\x07", "\ufffd")]
+        assert (facts["community"], facts["degree"]) == (row["Community"], row["Degree"])
+        assert (facts["hub"], facts["bridge"]) == (row["Hub"], row["Bridge"])
+        # All members of a pair have one connection: by how many spreads is not known, and left out.
+        assert "within_z" not in facts
+        assert facts["strength"] == pytest.approx(row["Strength"])
     first = edges.iloc[0]
     assert graph.edges[readable[NAMES.index(first["Source"])], readable[NAMES.index(first["Target"])]][
         "weight"
@@ -114,6 +126,31 @@ def test_files_open_in_their_readers(tmp_path: Path) -> None:
     assert data.obsp["connectivities"].nnz == 2 * len(edges)
     np.testing.assert_allclose(data.obsp["connectivities"].data + data.obsp["distances"].data, 1.0, atol=1e-12)
     np.testing.assert_allclose(data.obsm["X_network"], nodes[["X", "Y"]], atol=1e-6)
+
+
+def test_scanpy_takes_the_network_as_its_own(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    copies = [campaign(6, plates=4) for _ in range(2)]
+    copies[1]["Metadata_Perturbation"] += " again"
+    wells = pd.concat(copies, ignore_index=True)
+    wells.loc[:, wells.columns.str.startswith("Cells_")] += rng.normal(scale=0.1, size=(len(wells), 10))
+    wells.to_parquet(tmp_path / "wells.parquet")
+    consensus(wells, "mean").to_parquet(tmp_path / "consensus.parquet")
+    folder = tmp_path / "network"
+    run_build_network(
+        str(tmp_path / "wells.parquet"), str(tmp_path / "consensus.parquet"), str(folder), NetworkConfig(), "mean"
+    )
+    data = sc.read_h5ad(folder / "network.h5ad")
+    assert data.obsm["X_umap"].shape == (12, 2)
+    assert np.isfinite(data.obsm["X_umap"]).all()
+    # Scanpy finds the communities again from the neighbours that we wrote.
+    sc.tl.leiden(data, flavor="igraph", directed=False, n_iterations=-1, resolution=1.0)
+    for _, members in data.obs.groupby("Community", observed=True):
+        assert members["leiden"].nunique() == 1
+    assert data.obs["leiden"].nunique() == data.obs["Community"].nunique() == 3
+    sc.tl.umap(data, init_pos="X_umap", random_state=0)
+    sc.tl.rank_genes_groups(data, "Community", method="wilcoxon")
+    assert len(sc.get.rank_genes_groups_df(data, group="0")) == 10
 
 
 @pytest.mark.parametrize(("perturbations", "plates"), [(0, 2), (1, 2), (2, 1), (6, 1)])

@@ -8,6 +8,7 @@ import pytest
 
 from platewise.config.network import NetworkConfig
 from platewise.network.nodes import build_nodes, split_annotation
+from platewise.profiles.frame import split_profiles
 
 
 def consensus() -> pd.DataFrame:
@@ -31,7 +32,7 @@ def consensus() -> pd.DataFrame:
     [("mean", 5.0, 300.0), ("median", 5.0, 300.0), ("highest", 5.0, 600.0), ("strongest", 9.0, 200.0)],
 )
 def test_doses_become_one_node(doses: str, profile: float, cells: float) -> None:
-    nodes = build_nodes(consensus(), NetworkConfig(doses=doses))
+    nodes = build_nodes(*split_profiles(consensus()), NetworkConfig(doses=doses))
     assert nodes.metadata["Metadata_Perturbation"].tolist() == ["a", "b"]
     assert nodes.values.tolist() == [[7.0, 1.0], [profile, 0.0]]
     assert nodes.metadata["Metadata_CellCount"].tolist() == [50.0, cells]
@@ -41,15 +42,15 @@ def test_the_strongest_dose_is_far_from_the_controls_wherever_they_are() -> None
     table = consensus()
     table["Cells_A"] -= np.float64(20.0)
     # From 0 it would be the lowest dose.
-    assert build_nodes(table, NetworkConfig(doses="strongest")).values[1].tolist() == [-11.0, 0.0]
+    assert build_nodes(*split_profiles(table), NetworkConfig(doses="strongest")).values[1].tolist() == [-11.0, 0.0]
 
 
 def test_all_annotations_of_a_perturbation_are_kept_once() -> None:
-    assert build_nodes(consensus(), NetworkConfig()).metadata["Metadata_MOA"].tolist() == ["x", "x|y"]
+    assert build_nodes(*split_profiles(consensus()), NetworkConfig()).metadata["Metadata_MOA"].tolist() == ["x", "x|y"]
     assert split_annotation(" a| b||") == ["a", "b"]
 
 
 def test_controls_are_a_node_on_request_only() -> None:
-    nodes = build_nodes(consensus(), NetworkConfig(include_negcon=True))
+    nodes = build_nodes(*split_profiles(consensus()), NetworkConfig(include_negcon=True))
     assert nodes.metadata["Metadata_Perturbation"].tolist() == ["DMSO", "a", "b"]
     assert nodes.members.tolist() == [0, 2, 2, 2, 1]

@@ -6,9 +6,11 @@ import numpy as np
 from scipy.stats import false_discovery_control, kstest
 
 from platewise.config.network import NetworkConfig
-from platewise.network.edges import q_by_exceeding
+from platewise.network.edges import q_by_bin
 from platewise.network.nodes import unit_rows
 from platewise.network.null import Null, shuffle_within, shuffled_null
+from platewise.network.pairs import scan_pairs, to_bins
+from platewise.network.sharing import SharedPlates
 from platewise.profiles.consensus import combine
 
 
@@ -35,17 +37,19 @@ def test_b_and_p_are_counted_as_defined() -> None:
 
 def test_q_values_are_benjamini_hochberg_over_all_pairs() -> None:
     rng = np.random.default_rng(1)
-    unit = unit_rows(rng.normal(size=(40, 4)))
-    shared = rng.random((40, 40)) < 0.3
-    shared = shared | shared.T
+    unit = unit_rows(rng.normal(size=(40, 4))).astype(np.float32)
+    wells = rng.integers(0, [[40], [30]], (2, 60))
+    shared = SharedPlates(*wells, 40)
     null = Null((np.sort(rng.uniform(-1, 0.5, 300)), np.sort(rng.uniform(-1, 1, 50))))
     first, second = np.triu_indices(40, k=1)
     similarity = (unit @ unit.T)[first, second]
-    strata = shared[first, second].astype(int)
-    p = np.array([null.p_values(s)[null.exceeding(v, s)] for v, s in zip(similarity, strata, strict=True)])
+    plates = [set(wells[1, wells[0] == node]) for node in range(40)]
+    strata = np.array([bool(plates[i] & plates[j]) for i, j in zip(first, second, strict=True)])
+    assert 0 < strata.sum() < len(strata)
+    p = np.array([null.p_values(int(s))[null.exceeding(v, int(s))] for v, s in zip(similarity, strata, strict=True)])
     expected = false_discovery_control(p, method="bh")
-    tables = q_by_exceeding(unit, shared, null)
-    found = [tables[s][null.exceeding(v, s)] for v, s in zip(similarity, strata, strict=True)]
+    tables = q_by_bin(scan_pairs(unit, shared, 3).counts, null)
+    found = [tables[int(s)][to_bins(v)] for v, s in zip(similarity, strata, strict=True)]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
@@ -55,16 +59,16 @@ def simulate(rng: np.random.Generator, plate_effect: float) -> np.ndarray:
     labels = np.tile(np.arange(8), 6) + 8 * (plates // 3)
     values = rng.normal(size=(48, 12)) + plate_effect * rng.normal(size=(6, 12))[plates]
     names = 16
-    shared = (np.arange(names)[:, None] // 8) == (np.arange(names)[None, :] // 8)
+    shared = SharedPlates(labels, plates, names)
 
-    def profile(codes: np.ndarray) -> np.ndarray:
-        return combine(values, codes, names, "mean")
+    def profile(codes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        return combine(values, codes, names, "mean")[wanted]
 
     null = shuffled_null(profile, labels, plates, shared, 40, NetworkConfig().null_size, int(rng.integers(1 << 30)))
-    unit = unit_rows(profile(labels))
+    unit = unit_rows(profile(labels, np.arange(names)))
     first, second = np.triu_indices(names, k=1)
     similarity = (unit @ unit.T)[first, second]
-    strata = shared[first, second].astype(int)
+    strata = (first // 8 == second // 8).astype(int)
     return np.array([null.p_values(s)[null.exceeding(v, s)] for v, s in zip(similarity, strata, strict=True)])
 
 

@@ -47,6 +47,7 @@ CAMPAIGN_RULES = [
     "build_consensus",
     "build_network",
     "evaluate_network",
+    "shortlist_perturbations",
     "score_batches",
     "score_differences",
     "explain_treatments",
@@ -58,7 +59,9 @@ CAMPAIGN_RULES = [
 
 @pytest.mark.parametrize("rule", CAMPAIGN_RULES)
 def test_twenty_wells_need_no_more_than_the_libraries(rule):
-    assert memory_mb(rule, Size(features=1000, wells=20, treatments=20, shuffles=100)) <= 800
+    # UMAP compiles its code anew in each process.
+    most = 1000 if rule == "build_network" else 800
+    assert memory_mb(rule, Size(features=1000, wells=20, treatments=20, shuffles=100)) <= most
 
 
 def test_memory_follows_what_it_depends_on():
@@ -76,7 +79,8 @@ def test_memory_follows_what_it_depends_on():
     wells = Size(features=1000, wells=9600, treatments=1000, shuffles=100)
     treatments = Size(features=1000, wells=9600, treatments=9600, shuffles=100)
     assert memory_mb("score_batches", wells) == memory_mb("score_batches", treatments) == 2900
-    assert memory_mb("build_network", treatments) - memory_mb("build_network", wells) == 2000
+    # Pairs are looked at block by block.
+    assert memory_mb("build_network", treatments) == memory_mb("build_network", wells)
 
 
 def test_time_follows_the_fields_of_a_block():

@@ -81,3 +81,13 @@ def test_no_well_is_lost(codes: list[int], seed: int) -> None:
     assert done["Metadata_Replicates"].sum() == len(codes)
     expected = table.groupby("Metadata_Perturbation")["Cells_A"].mean()
     np.testing.assert_allclose(done.set_index("Metadata_Perturbation")["Cells_A"], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", range(1, 11))
+def test_medians_of_few_and_many_replicates_are_numpys(size: int) -> None:
+    rng = np.random.default_rng(size)
+    values = rng.integers(-3, 4, (5 * size, 7)).astype(float)
+    values[0, 0] = np.nan
+    codes = rng.permutation(np.repeat(np.arange(5), size))
+    expected = [np.median(values[codes == group], axis=0) for group in range(5)]
+    np.testing.assert_array_equal(combine(values, codes, 5, "median"), expected)

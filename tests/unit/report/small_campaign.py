@@ -31,6 +31,7 @@ from platewise.evaluation.differences import DIFFERENCE_COLUMNS
 from platewise.explanation.exemplars import EXEMPLAR_COLUMNS
 from platewise.explanation.movers import MOVER_COLUMNS, SUMMARY_COLUMNS
 from platewise.explanation.prediction import PREDICTION_COLUMNS
+from platewise.network.shortlist import CRITERIA, SHORTLIST_COLUMNS
 from platewise.plan.wells import well_name
 from platewise.qc.task import summarise_qc
 from platewise.report.campaign_page import CampaignTables
@@ -199,6 +200,7 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         **_explanation(),
         "edges.parquet": edges,
         "nodes.parquet": nodes,
+        "shortlist.parquet": _shortlist(nodes),
         "selection.parquet": pd.DataFrame(
             {
                 "Feature": ["a", "b", "c"],
@@ -237,6 +239,7 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         differences=folder / "differences.parquet",
         edges=folder / "edges.parquet",
         nodes=folder / "nodes.parquet",
+        shortlist=folder / "shortlist.parquet",
         profiles={
             "classical, uncorrected": [folder / "selected.parquet"],
             "classical, sphering": [folder / "sphering.parquet"],
@@ -285,12 +288,39 @@ def _network(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
             MOA: list(COMPOUNDS.values()),
             CELL_COUNT: 150.0,
             "Degree": [2, 1, 1, 2, 1, 1, 1, 1],
+            "Strength": [1.41, 0.85, 0.8, 1.31, 0.85, 0.8, 0.5, 0.4],
             "Community": [0, 1, 2, 0, 1, 2, 0, 0],
+            "Stability": [0.6, 0.9, 0.75, 0.6, 0.9, 0.75, 0.6, 0.6],
+            "WithinZ": np.nan,
+            "Participation": 0.0,
+            "Hub": [True, *[False] * 7],
+            "Bridge": [*[False] * 7, True],
             "X": place[:, 0],
             "Y": place[:, 1],
         }
     )
     return nodes, edges
+
+
+def _shortlist(nodes: pd.DataFrame) -> pd.DataFrame:
+    """Two are listed, the others fail one criterion after the other."""
+    failing = ["", "", "Active", "Reproducible", "BeyondCount", "Asked", "Active", "Active"]
+    table = nodes[[PERTURBATION, MOA, "Community", "Degree", "Hub", "Bridge"]].assign(
+        Listed=[not name for name in failing],
+        Rank=[2.0, 1.0, *[np.nan] * 6],
+        Reason="as it is",
+        **{name: [name != other for other in failing] for name in CRITERIA},
+        MapReplicate=[0.9, 1.0, *[0.2] * 6],
+        QValue=[0.01, 0.00001, *[0.5] * 6],
+        Replicating=1.0,
+        CountRatio=0.9,
+        CountShare=[np.nan, 0.125, *[0.9] * 6],
+        Nearest=["", HOSTILE, *[""] * 6],
+        NearestMOA=["", "tubulin inhibitor", *[""] * 6],
+        NearestSimilarity=[np.nan, 0.75, *[np.nan] * 6],
+        Exemplars="BR001 B02|BR002 B02",
+    )
+    return table[SHORTLIST_COLUMNS]
 
 
 def _scores() -> pd.DataFrame:

@@ -462,3 +462,34 @@ def test_without_a_cell_to_show_it_is_said(write_campaign, tmp_path, campaign):
     )
     page = write_campaign(tmp_path / "i.html", tables=tables)
     assert "There is no cell with a crop and features to show." in page.root.text()
+
+
+def test_the_shortlist_names_what_is_worth_following_and_counts_why_others_are_not(campaign_page):
+    first, second = campaign_page.rows("Shortlist, the surest")
+    assert (first["Rank"], first["Perturbation"], first["q"]) == ("1", "β-lapachone", "q < 0.0001")
+    assert first["By cell count"] == "12 %"
+    assert first["Nearest of a known mechanism"] == f"{HOSTILE} (tubulin inhibitor; similarity 0.750)"
+    assert first["Wells to look at"] == "BR001 B02, BR002 B02"
+    assert (second["Perturbation"], second["Nearest of a known mechanism"]) == (HOSTILE, "none")
+    assert second["By cell count"] == "not known"
+    text = campaign_page.root.text()
+    assert "Of 8 perturbations, 2 are active, reproducible" in text
+    assert "3 are not shown to be active, 1 is not reproducible, 1 is explained by the number of cells" in text
+    assert "the cells of 1 were not counted" in text
+
+
+def test_communities_hubs_and_bridges_are_told(campaign_page):
+    text = campaign_page.root.text()
+    # Of three communities one is found again at 0.6 only.
+    assert "3 communities of two or more, 2 of them stable" in text
+    assert f"Hubs, which hold a community together: {HOSTILE}." in text
+    assert "Bridges, whose connections lead into several communities: a very long name" in text
+
+
+def test_an_empty_shortlist_says_so(write_campaign, tmp_path, campaign):
+    table = read_table(campaign.tables.shortlist)
+    write_table(table.assign(Listed=False, Active=False, Rank=np.nan), tmp_path / "s.parquet")
+    page = write_campaign(
+        tmp_path / "i.html", tables=dataclasses.replace(campaign.tables, shortlist=tmp_path / "s.parquet")
+    )
+    assert "No perturbation passes all criteria." in page.root.text()

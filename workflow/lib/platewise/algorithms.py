@@ -19,6 +19,7 @@ ALGORITHMS: dict[str, int] = {
     "profiles": 3,
     "correction": 1,
     "network": 3,
+    "shortlist": 1,
     "evaluation": 3,
     "explanation": 1,
     "qc": 1,

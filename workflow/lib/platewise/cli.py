@@ -12,6 +12,7 @@ from platewise.commands.compare import compare
 from platewise.commands.config_reference import config_reference
 from platewise.commands.measure import measure
 from platewise.commands.preflight import preflight
+from platewise.commands.query import query
 from platewise.commands.resources import resources
 from platewise.commands.run import HandOn, run
 from platewise.commands.score import score
@@ -32,6 +33,7 @@ app.command()(verify)
 app.command()(resources)
 app.command()(scores)
 app.command()(compare)
+app.command()(query)
 app.command()(segment)
 app.command()(score)
 app.command()(measure)

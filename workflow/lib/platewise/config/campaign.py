@@ -25,6 +25,7 @@ from platewise.config.report import ReportConfig
 from platewise.config.segmentation import SegmentationConfig
 from platewise.config.segmentation_evaluation import SegmentationEvaluationConfig
 from platewise.config.segmenters import SegmenterConfig
+from platewise.config.shortlist import ShortlistConfig
 from platewise.config.store import StoreConfig
 from platewise.config.table import TableConfig
 
@@ -93,6 +94,9 @@ class CampaignConfig(Section):
     profiles: ProfilesConfig = Field(ProfilesConfig(), description="From cells to well profiles.")
     correction: CorrectionConfig = Field(CorrectionConfig(), description="Batch correction.")
     network: NetworkConfig = Field(NetworkConfig(), description="The network of perturbations.")
+    shortlist: ShortlistConfig = Field(
+        ShortlistConfig(), description="Which perturbations are worth following up: what they must show."
+    )
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How the network is held against annotations.")
     qc: QcConfig = Field(QcConfig(), description="When a field or well is flagged.")
     report: ReportConfig = Field(ReportConfig(), description="What the report shows.")

@@ -20,6 +20,13 @@ class NetworkConfig(Section):
     )
     include_negcon: bool = Field(False, description="Show the negative controls as a node.")
     neighbours: int = Field(10, ge=1, description="At most this many connections are kept from each node.")
+    top_share: float | None = Field(
+        None,
+        gt=0,
+        lt=100,
+        description="Instead of each node's nearest, the strongest pairs of all are candidates: so many percent of "
+        "them, at most `max_edges`. A few dense groups then take most connections.",
+    )
     max_q: float = Field(0.05, gt=0, le=1, description="Connections with a larger false discovery rate are left out.")
     max_edges: int = Field(100_000, ge=1, description="At most this many connections in all, the strongest first.")
     shuffles: int = Field(
@@ -29,5 +36,11 @@ class NetworkConfig(Section):
     )
     null_size: int = Field(
         200_000, ge=100, description="At most this many null similarities are kept: the smallest p is one over this."
+    )
+    resolution: float = Field(
+        1.0, gt=0, description="Of the communities (Leiden, modularity): larger gives more and smaller ones."
+    )
+    resamples: int = Field(
+        50, ge=1, description="Resamples of the connections behind the stability score of each community."
     )
     seed: int = Field(0, ge=0, description="Seed of shuffles, layout and communities. Without it, the campaign's.")

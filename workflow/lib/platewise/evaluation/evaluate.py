@@ -28,6 +28,7 @@ from platewise.evaluation.inference import paired_p
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import BASELINES, SCORE, SHUFFLED_BASELINE, Campaign, describe, read_levels
 from platewise.evaluation.nearest import in_several_batches, nearest_match, same_perturbation, shared_batch
+from platewise.evaluation.perturbations import score_perturbations
 from platewise.evaluation.precision import (
     Negatives,
     PrecisionNull,
@@ -62,12 +63,13 @@ def run_evaluate_network(
     consensus_path: str,
     scores_out: str,
     enrichment_out: str,
+    perturbations_out: str,
     config: EvaluationConfig,
     network: NetworkConfig,
     features: str,
     correction: str,
 ) -> None:
-    """Write the tables of scores and of enrichment of one network.
+    """Write the tables of scores, of enrichment and of single perturbations of one network.
 
     Parameters
     ----------
@@ -75,8 +77,8 @@ def run_evaluate_network(
         ``{features}.{correction}.parquet`` (level 4c).
     consensus_path
         ``{features}.{correction}.consensus.parquet`` (level 5).
-    scores_out, enrichment_out
-        ``{features}.{correction}.scores.parquet`` and ``.enrichment.parquet``.
+    scores_out, enrichment_out, perturbations_out
+        ``{features}.{correction}.scores.parquet``, ``.enrichment.parquet`` and ``.perturbations.parquet``.
     config
         Section ``evaluation``.
     network
@@ -84,9 +86,10 @@ def run_evaluate_network(
     features, correction
         Their names.
     """
+    wells, consensus = read_table(profiles_path), read_table(consensus_path)
     scores, enrichment = evaluate(
-        read_table(profiles_path),
-        read_table(consensus_path),
+        wells,
+        consensus,
         config,
         network,
         features,
@@ -96,6 +99,7 @@ def run_evaluate_network(
     facts = {"stage": "evaluation", "algorithm": ALGORITHMS["evaluation"], "parameters": config.model_dump()}
     write_table(scores, scores_out, facts)
     write_table(enrichment, enrichment_out, facts)
+    write_table(score_perturbations(read_levels(wells, consensus, network), config), perturbations_out, facts)
 
 
 def evaluate(

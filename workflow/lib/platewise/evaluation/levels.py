@@ -95,11 +95,13 @@ def read_levels(wells: pd.DataFrame, consensus: pd.DataFrame, network: NetworkCo
     controls = is_negcon(metadata)
     well_level = Level(metadata, values, np.arange(len(metadata)), places)
 
-    treatment_metadata, treatment_values, _ = split_profiles(consensus)
+    treatment_metadata, treatment_values, features = split_profiles(consensus)
     row_of_well = _consensus_rows(metadata, treatment_metadata)
     everything = Level(treatment_metadata, treatment_values, row_of_well, places)
 
-    nodes = build_nodes(consensus, network.model_copy(update={"include_negcon": False}))
+    nodes = build_nodes(
+        treatment_metadata, treatment_values, features, network.model_copy(update={"include_negcon": False})
+    )
     node_of_row = np.append(nodes.members, -1)
     perturbations = Level(nodes.metadata, nodes.values, node_of_row[row_of_well], places)
     return Campaign(well_level, controls, everything.keep(~is_negcon(treatment_metadata)), perturbations)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,25 +12,41 @@ import numpy as np
 import pandas as pd
 
 from platewise.algorithms import ALGORITHMS
-from platewise.columns import CONTROL_TYPE, MOA, PERTURBATION, PLATE
+from platewise.columns import CONTROL_TYPE, DOSE, MOA, PERTURBATION, PLATE
 from platewise.config.network import NetworkConfig
-from platewise.network.edges import connect
+from platewise.network.communities import community_stability, find_communities, node_roles
+from platewise.network.edges import connect, count_strongest
 from platewise.network.export import write_graphml, write_network_h5ad
-from platewise.network.layout import build_graph, find_communities, place_nodes
-from platewise.network.nodes import Nodes, build_nodes, node_members, pool_doses
+from platewise.network.layout import build_graph, place_nodes, principal_plane, umap_places
+from platewise.network.nodes import (
+    Nodes,
+    build_nodes,
+    choose_doses,
+    controls_centre,
+    number_nodes,
+    pool_doses,
+    unit_rows,
+)
 from platewise.network.null import Null, shuffled_null
+from platewise.network.pairs import scan_pairs
+from platewise.network.sharing import SharedPlates, shared_plates
+from platewise.network.staging import stage_profiles
 from platewise.profiles.consensus import combine
-from platewise.profiles.frame import split_profiles, treatment_codes
-from platewise.tables import read_table, write_table
+from platewise.profiles.frame import treatment_codes
+from platewise.tables import write_table
+
+# Level 4c or 5 taken apart: metadata, values (rows, features), names of the features.
+Profiles = tuple[pd.DataFrame, np.ndarray, list[str]]
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network: tables of nodes and edges as docs/architecture.md has them, and the node profiles."""
+    """A network: tables of nodes and edges as docs/architecture.md has them, the node profiles, and their UMAP."""
 
     nodes: pd.DataFrame
     edges: pd.DataFrame
     profiles: Nodes
+    umap: np.ndarray
 
 
 def run_build_network(
@@ -43,33 +61,37 @@ def run_build_network(
     consensus_path
         ``{features}.{correction}.consensus.parquet`` (level 5).
     out_folder
-        ``C/network/{features}.{correction}``.
+        ``C/network/{features}.{correction}``; profiles lie beside it, on disk, while it is made.
     config
         Section ``network``.
     consensus_method
         ``profiles.consensus.method``: the null is made as the profiles were.
     """
-    network = build_network(read_table(profiles_path), read_table(consensus_path), config, consensus_method)
     folder = Path(out_folder)
-    facts = {"stage": "network", "algorithm": ALGORITHMS["network"], "parameters": config.model_dump()}
-    write_table(network.edges, folder / "edges.parquet", facts)
-    write_table(network.nodes, folder / "nodes.parquet", facts)
-    write_graphml(network.nodes, network.edges, folder / "network.graphml")
-    profiles = network.profiles
-    write_network_h5ad(network.nodes, network.edges, profiles.values, profiles.features, folder / "network.h5ad")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
+        wells, consensus = (stage_profiles(path, scratch) for path in (profiles_path, consensus_path))
+        network = build_network(wells, consensus, config, consensus_method)
+        facts = {"stage": "network", "algorithm": ALGORITHMS["network"], "parameters": config.model_dump()}
+        facts["consensus"] = consensus_method
+        write_table(network.edges, folder / "edges.parquet", facts)
+        write_table(network.nodes, folder / "nodes.parquet", facts)
+        write_graphml(network.nodes, network.edges, folder / "network.graphml")
+        profiles = network.profiles
+        write_network_h5ad(
+            network.nodes, network.edges, profiles.values, profiles.features, network.umap, folder / "network.h5ad"
+        )
 
 
-def build_network(
-    wells: pd.DataFrame, consensus: pd.DataFrame, config: NetworkConfig, consensus_method: str
-) -> Network:
+def build_network(wells: Profiles, consensus: Profiles, config: NetworkConfig, consensus_method: str) -> Network:
     """Connect the perturbations of a campaign.
 
     Parameters
     ----------
     wells
-        Level 4c.
+        Level 4c, taken apart.
     consensus
-        Level 5 of the same wells.
+        Level 5 of the same wells, taken apart.
     config
         Section ``network``.
     consensus_method
@@ -80,46 +102,92 @@ def build_network(
     network
         With fewer than two perturbations, or when nothing is significant, its edges are empty.
     """
-    profiles = build_nodes(consensus, config)
+    profiles = build_nodes(*consensus, config)
     names = profiles.metadata[PERTURBATION].to_numpy(dtype=object)
-    shared = shared_plates(wells, names)
-    null = _null(wells, len(names), shared, config, consensus_method)
     moas = profiles.metadata[MOA].to_numpy(dtype=object)
-    edges = connect(profiles.values, names, moas, shared, null, config)
-    graph = build_graph(names, edges)
-    communities = find_communities(graph, config.seed)
-    places = place_nodes(graph, profiles.values, config.seed)
-    nodes = profiles.metadata.assign(
-        Degree=np.array([graph.degree(name) for name in names], dtype=np.int32),
-        Community=np.array([communities[name] for name in names], dtype=np.int32),
-        X=places[:, 0],
-        Y=places[:, 1],
-    )
-    return Network(nodes, edges, profiles)
+    shared = shared_plates(wells[0], names)
+    null = _null(wells, shared, config, consensus_method)
+    unit = unit_rows(profiles.values.astype(np.float32))
+    scan = scan_pairs(unit, shared, config.neighbours, count_strongest(len(names), config))
+    edges = connect(unit, scan, names, moas, shared, null, config)
+    plane = principal_plane(unit)
+    places = place_nodes(build_graph(names, edges), plane, config.seed)
+    nodes = profiles.metadata.assign(**_parts(edges, names, config), X=places[:, 0], Y=places[:, 1])
+    umap = umap_places(scan.nearest, scan.similarity, plane, config.seed)
+    return Network(nodes, edges, profiles, umap)
 
 
-def shared_plates(wells: pd.DataFrame, names: np.ndarray) -> np.ndarray:
-    """Return whether two perturbations have wells on a common plate, bool ``(nodes, nodes)``."""
-    plates, plate = np.unique(wells[PLATE].to_numpy(dtype=str), return_inverse=True)
-    place = {name: index for index, name in enumerate(names)}
-    node = wells[PERTURBATION].map(place).fillna(-1).to_numpy(dtype=int)
-    present = np.zeros((len(names), len(plates)), dtype=np.float32)
-    present[node[node >= 0], plate[node >= 0]] = 1.0
-    return present @ present.T > 0
+def _parts(edges: pd.DataFrame, names: np.ndarray, config: NetworkConfig) -> dict[str, np.ndarray]:
+    """Return the columns of the nodes that follow from the edges."""
+    place = pd.Series(np.arange(len(names)), index=names)
+    ends = np.stack([place[edges[end]].to_numpy(dtype=np.int64) for end in ("Source", "Target")], axis=1)
+    # A pair that is less alike than nothing can be an edge only where max_q lets everything in.
+    weights = np.maximum(edges["Similarity"].to_numpy(dtype=np.float64), 1e-6)
+    communities = find_communities(ends, weights, len(names), config.resolution, config.seed)
+    stability = community_stability(ends, weights, communities, config.resamples, config.resolution, config.seed)
+    roles = node_roles(ends, communities)
+    strength = np.bincount(ends.ravel(), weights=np.repeat(weights, 2), minlength=len(names))
+    return {
+        "Degree": roles.pop("Degree"),
+        "Strength": strength,
+        "Community": communities.astype(np.int32),
+        "Stability": stability[communities],
+        **roles,
+    }
 
 
-def _null(wells: pd.DataFrame, nodes: int, shared: np.ndarray, config: NetworkConfig, method: str) -> Null:
-    # Controls are shuffled with the rest: many plates hold too few treatments to be shuffled among themselves.
-    metadata, values, _ = split_profiles(wells)
-    codes, treatments = treatment_codes(metadata)
-    treatments[CONTROL_TYPE] = metadata.groupby(codes)[CONTROL_TYPE].first().to_numpy()
-    profile = partial(_profile_nodes, values, treatments, nodes, config, method)
-    plates = metadata[PLATE].to_numpy(dtype=str)
+def _null(wells: Profiles, shared: SharedPlates, config: NetworkConfig, method: str) -> Null:
+    profile, codes = null_profiles(wells, config, method)
+    plates = np.unique(wells[0][PLATE].to_numpy(dtype=str), return_inverse=True)[1].ravel()
     return shuffled_null(profile, codes, plates, shared, config.shuffles, config.null_size, config.seed)
 
 
+def null_profiles(
+    wells: Profiles, config: NetworkConfig, method: str
+) -> tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], np.ndarray]:
+    """Return how nodes get their profiles when wells have other labels, and the wells' true labels.
+
+    Parameters
+    ----------
+    wells
+        Level 4c, taken apart.
+    config
+        Section ``network``.
+    method
+        How treatments are made of wells.
+
+    Returns
+    -------
+    profile_nodes
+        From labels and sorted numbers of nodes to profiles, as ``shuffled_null`` calls it.
+    labels
+        Treatment of each well, ``(wells,)``. Controls are shuffled with the rest: many plates hold too few treatments
+        to be shuffled among themselves.
+    """
+    metadata, values, _ = wells
+    codes, treatments = treatment_codes(metadata)
+    treatments[CONTROL_TYPE] = metadata.groupby(codes)[CONTROL_TYPE].first().to_numpy()
+    nodes, _ = number_nodes(treatments, config)
+    doses = treatments[DOSE].to_numpy(dtype=float)
+    centre = controls_centre(metadata, values)
+    return partial(_profile_nodes, values, centre, nodes, doses, config, method), codes
+
+
 def _profile_nodes(
-    values: np.ndarray, treatments: pd.DataFrame, nodes: int, config: NetworkConfig, method: str, labels: np.ndarray
+    values: np.ndarray,
+    centre: np.ndarray,
+    nodes: np.ndarray,
+    doses: np.ndarray,
+    config: NetworkConfig,
+    method: str,
+    labels: np.ndarray,
+    wanted: np.ndarray,
 ) -> np.ndarray:
-    profiles = combine(values, labels, len(treatments), method)
-    return pool_doses(profiles, node_members(treatments, profiles, config), nodes, config.doses)
+    treatments = np.flatnonzero(np.isin(nodes, wanted))
+    number = np.full(len(nodes), -1)
+    number[treatments] = np.arange(len(treatments))
+    wells = np.flatnonzero(number[labels] >= 0)
+    profiles = combine(values[wells], number[labels[wells]], len(treatments), method)
+    own = np.searchsorted(wanted, nodes[treatments])
+    members = choose_doses(own, doses[treatments], profiles - centre, config.doses)
+    return pool_doses(profiles, members, len(wanted), config.doses)

@@ -2,56 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 
 from platewise.config.network import NetworkConfig
-from platewise.network.nodes import split_annotation, unit_rows
-from platewise.network.null import Null
+from platewise.network.nodes import split_annotation
+from platewise.network.null import Null, pair_cosines
+from platewise.network.pairs import PairScan, to_bins
+from platewise.network.sharing import SharedPlates
 
 EDGE_COLUMNS = ["Source", "Target", "Similarity", "PValue", "QValue", "SharedMOA"]
-# Rows of the similarity matrix held at a time: 16,600 nodes need 68 MB then, not 1.1 GB.
-_BLOCK = 512
+
+
+def count_strongest(nodes: int, config: NetworkConfig) -> int:
+    """Return how many of the strongest pairs are candidates: ``top_share`` percent, but no more than ``max_edges``."""
+    if config.top_share is None or nodes < 2:
+        return 0
+    return min(max(1, round(nodes * (nodes - 1) / 2 * config.top_share / 100)), config.max_edges)
 
 
 def connect(
-    values: np.ndarray, names: np.ndarray, moas: np.ndarray, shared: np.ndarray, null: Null, config: NetworkConfig
+    unit: np.ndarray,
+    scan: PairScan,
+    names: np.ndarray,
+    moas: np.ndarray,
+    shared: SharedPlates,
+    null: Null,
+    config: NetworkConfig,
 ) -> pd.DataFrame:
-    """Test all pairs and keep the strongest connections of every node.
+    """Test all pairs and keep the strongest connections.
 
     The test is one-sided (more similar than by chance), p = (b + 1) / (m + 1), Benjamini-Hochberg over all pairs.
+    Candidates are the nearest of every node, or with ``top_share`` the strongest of all pairs.
 
     Parameters
     ----------
-    values
-        Node profiles, ``(nodes, features)``.
+    unit
+        Node profiles of length 1, ``(nodes, features)``.
+    scan
+        What ``scan_pairs`` found in them.
     names, moas
         Perturbations and their annotations, ``(nodes,)``.
     shared
-        Whether two nodes have a plate in common, bool ``(nodes, nodes)``.
+        Which nodes have a plate in common.
     null
         Similarities by chance.
     config
-        ``neighbours``, ``max_q`` and ``max_edges``.
+        ``top_share``, ``max_q`` and ``max_edges``.
 
     Returns
     -------
     edges
         ``EDGE_COLUMNS``, strongest first; ``Source`` sorts before ``Target``. Empty with fewer than two nodes.
     """
-    unit = unit_rows(values)
-    q_values = q_by_exceeding(unit, shared, null)
-    rows, columns = _nearest(unit, config.neighbours)
-    pairs = np.unique(np.sort(np.stack([rows, columns], axis=1), axis=1), axis=0)
-    similarity = np.einsum("ij,ij->i", unit[pairs[:, 0]], unit[pairs[:, 1]])
-    strata = shared[pairs[:, 0], pairs[:, 1]].astype(int)
+    pairs = scan.strongest if config.top_share is not None else _nearest_pairs(scan.nearest)
+    similarity = pair_cosines(unit, pairs[:, 0], pairs[:, 1])
+    common = shared.common(pairs[:, 0], pairs[:, 1]) > 0 if len(pairs) else np.zeros(0, dtype=bool)
     p, q = np.ones(len(pairs)), np.ones(len(pairs))
-    for stratum in (0, 1):
-        here = strata == stratum
-        exceeding = null.exceeding(similarity[here], stratum)
-        p[here], q[here] = null.p_values(stratum)[exceeding], q_values[stratum][exceeding]
+    for stratum, q_of_bin in enumerate(q_by_bin(scan.counts, null)):
+        here = common == bool(stratum)
+        p[here] = null.p_values(stratum)[null.exceeding(similarity[here], stratum)]
+        q[here] = q_of_bin[to_bins(similarity[here])]
     keep = np.flatnonzero(q < config.max_q)
     # Strongest first; the numbers of the nodes make the order of equal ones fixed.
     keep = keep[np.lexsort([pairs[keep, 1], pairs[keep, 0], -similarity[keep]])][: config.max_edges]
@@ -71,20 +82,19 @@ def connect(
     )
 
 
-def q_by_exceeding(unit: np.ndarray, shared: np.ndarray, null: Null) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Benjamini-Hochberg q of a pair from its b, for each stratum: ``(m + 1,)`` each.
+def q_by_bin(counts: np.ndarray, null: Null) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Benjamini-Hochberg q over all pairs of a pair in each bin, ``(BINS + 1,)``, for each stratum.
 
-    p takes only m + 1 values, so counting the pairs at each is enough: no list of all pairs is made.
+    Parameters
+    ----------
+    counts
+        Pairs in each bin, ``(2, BINS + 1)``: counting them is enough, no list of all pairs is made.
+    null
+        Similarities by chance.
     """
-    counts = [np.zeros(len(values) + 1, dtype=np.int64) for values in null.values]
-    for start, block in _blocks(unit):
-        later = np.arange(len(unit))[None, :] > np.arange(start, start + len(block))[:, None]
-        for stratum in (0, 1):
-            chosen = block[later & (shared[start : start + len(block)] == bool(stratum))]
-            counts[stratum] += np.bincount(null.exceeding(chosen, stratum), minlength=len(counts[stratum]))
-    p = np.concatenate([null.p_values(0), null.p_values(1)])
-    q = _benjamini_hochberg(p, np.concatenate(counts))
-    return q[: len(counts[0])], q[len(counts[0]) :]
+    p = np.concatenate([null.p_values(stratum)[null.exceeding_bins(stratum)] for stratum in (0, 1)])
+    q = _benjamini_hochberg(p, counts.ravel())
+    return q[: counts.shape[1]], q[counts.shape[1] :]
 
 
 def _benjamini_hochberg(p: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -98,20 +108,8 @@ def _benjamini_hochberg(p: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return q
 
 
-def _nearest(unit: np.ndarray, neighbours: int) -> tuple[np.ndarray, np.ndarray]:
-    count = min(neighbours, len(unit) - 1)
-    if count < 1:
-        return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
-    rows, columns = [], []
-    for start, block in _blocks(unit):
-        own = np.arange(start, start + len(block))
-        block[np.arange(len(block)), own] = -np.inf
-        nearest = np.argsort(-block, axis=1, kind="stable")[:, :count]
-        rows.append(np.repeat(own, count))
-        columns.append(nearest.ravel())
-    return np.concatenate(rows), np.concatenate(columns)
-
-
-def _blocks(unit: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    for start in range(0, len(unit), _BLOCK):
-        yield start, unit[start : start + _BLOCK] @ unit.T
+def _nearest_pairs(nearest: np.ndarray) -> np.ndarray:
+    """Return the pairs of every node with its nearest ones, each once, ``(pairs, 2)``."""
+    nodes, neighbours = nearest.shape
+    pairs = np.stack([np.repeat(np.arange(nodes), neighbours), nearest.ravel()], axis=1)
+    return np.unique(np.sort(pairs, axis=1), axis=0)

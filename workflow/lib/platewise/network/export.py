@@ -13,6 +13,15 @@ from platewise.columns import CELL_COUNT, MOA, PERTURBATION
 from platewise.correction.correct import plain_obs, save_h5ad
 from platewise.files import whole_file
 
+_NUMBERS = {
+    "cell_count": CELL_COUNT,
+    "strength": "Strength",
+    "stability": "Stability",
+    "within_z": "WithinZ",
+    "participation": "Participation",
+    "x": "X",
+    "y": "Y",
+}
 # XML 1.0 has no way to write these, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -20,8 +29,9 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 def write_graphml(nodes: pd.DataFrame, edges: pd.DataFrame, path: str | Path) -> None:
     """Write the network for Cytoscape and Gephi.
 
-    Nodes are named for their perturbation and carry ``moa``, ``cell_count`` (left out when unknown), ``community``,
-    ``degree``, ``x`` and ``y``; edges carry ``weight`` (the similarity), ``p_value``, ``q_value`` and ``shared_moa``.
+    Nodes are named for their perturbation and carry ``moa``, ``cell_count``, ``community``, ``stability``, ``degree``,
+    ``strength``, ``within_z``, ``participation``, ``hub``, ``bridge``, ``x`` and ``y`` (numbers that are not known are
+    left out); edges carry ``weight`` (the similarity), ``p_value``, ``q_value`` and ``shared_moa``.
     Characters that XML cannot hold become U+FFFD.
     """
     graph = nx.Graph()
@@ -30,11 +40,10 @@ def write_graphml(nodes: pd.DataFrame, edges: pd.DataFrame, path: str | Path) ->
             "moa": xml_text(row[MOA]),
             "community": int(row["Community"]),
             "degree": int(row["Degree"]),
-            "x": float(row["X"]),
-            "y": float(row["Y"]),
+            "hub": bool(row["Hub"]),
+            "bridge": bool(row["Bridge"]),
         }
-        if np.isfinite(row[CELL_COUNT]):
-            facts["cell_count"] = float(row[CELL_COUNT])
+        facts |= {name: float(row[column]) for name, column in _NUMBERS.items() if np.isfinite(row[column])}
         graph.add_node(xml_text(row[PERTURBATION]), **facts)
     for row in edges.to_dict("records"):
         graph.add_edge(
@@ -55,12 +64,18 @@ def xml_text(text: str) -> str:
 
 
 def write_network_h5ad(
-    nodes: pd.DataFrame, edges: pd.DataFrame, values: np.ndarray, features: list[str], path: str | Path
+    nodes: pd.DataFrame,
+    edges: pd.DataFrame,
+    values: np.ndarray,
+    features: list[str],
+    umap: np.ndarray,
+    path: str | Path,
 ) -> None:
-    """Write the network as AnnData, as scanpy leaves it after ``pp.neighbors``.
+    """Write the network as AnnData, as scanpy leaves it after ``pp.neighbors`` and ``tl.umap``.
 
-    ``X`` holds the node profiles, ``obs`` the nodes, ``obsm["X_network"]`` the layout, ``obsp["connectivities"]`` the
-    similarities of connected nodes and ``obsp["distances"]`` one minus them.
+    ``X`` holds the node profiles, ``obs`` the nodes (``Community`` as categories), ``obsm["X_umap"]`` the UMAP of the
+    profiles and ``obsm["X_network"]`` the layout of the network; ``obsp["connectivities"]`` the similarities of
+    connected nodes and ``obsp["distances"]`` one minus them.
     """
     import anndata
     from scipy import sparse
@@ -73,14 +88,22 @@ def write_network_h5ad(
     shape = (len(nodes), len(nodes))
     obs = plain_obs(nodes).set_index(nodes[PERTURBATION].astype(str))
     obs.index.name = None
-    obs["Community"] = obs["Community"].astype(str).astype("category")
-    data = anndata.AnnData(values.astype(np.float32), obs=obs, var=pd.DataFrame(index=features))
+    numbers = [str(number) for number in sorted(nodes["Community"].unique())]
+    obs["Community"] = pd.Categorical(obs["Community"].astype(str), categories=numbers)
+    data = anndata.AnnData(np.asarray(values, dtype=np.float32), obs=obs, var=pd.DataFrame(index=features))
+    data.obsm["X_umap"] = umap.astype(np.float32)
     data.obsm["X_network"] = nodes[["X", "Y"]].to_numpy(dtype=np.float32)
     data.obsp["connectivities"] = sparse.csr_matrix((weights, ends), shape=shape)
     data.obsp["distances"] = sparse.csr_matrix((1.0 - weights, ends), shape=shape)
     data.uns["neighbors"] = {
         "connectivities_key": "connectivities",
         "distances_key": "distances",
-        "params": {"method": "platewise", "metric": "cosine", "n_neighbors": len(nodes)},
+        # Those with the most have so many: their numbers differ, since only significant ones are kept.
+        "params": {
+            "method": "umap",
+            "metric": "cosine",
+            "n_neighbors": int(nodes["Degree"].max()) + 1 if len(nodes) else 1,
+            "use_rep": "X",
+        },
     }
     save_h5ad(data, path)

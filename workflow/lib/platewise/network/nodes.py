@@ -9,7 +9,10 @@ import pandas as pd
 
 from platewise.columns import CELL_COUNT, CONTROL_TYPE, DOSE, MOA, NEGCON, PERTURBATION
 from platewise.config.network import NetworkConfig
-from platewise.profiles.frame import split_profiles
+from platewise.profiles.consensus import combine
+
+# Nodes that are worked on at a time.
+_NODES = 1024
 
 
 @dataclass(frozen=True)
@@ -34,23 +37,23 @@ class Nodes:
     features: list[str]
 
 
-def build_nodes(consensus: pd.DataFrame, config: NetworkConfig) -> Nodes:
+def build_nodes(metadata: pd.DataFrame, values: np.ndarray, features: list[str], config: NetworkConfig) -> Nodes:
     """Join the doses of every perturbation.
 
     Parameters
     ----------
-    consensus
-        Level 5, a row a treatment.
+    metadata, values, features
+        Level 5, a row a treatment, taken apart (``profiles.frame.split_profiles``).
     config
         ``doses`` and ``include_negcon``.
     """
-    metadata, values, features = split_profiles(consensus)
-    members = node_members(metadata, values, config)
-    names = metadata.loc[members >= 0, PERTURBATION].drop_duplicates().sort_values()
-    used = metadata[members >= 0].groupby(PERTURBATION, sort=True)
+    nodes, names = number_nodes(metadata, config)
+    from_controls = values - controls_centre(metadata, values)
+    members = choose_doses(nodes, metadata[DOSE].to_numpy(dtype=float), from_controls, config.doses)
+    used = metadata[members >= 0].groupby(members[members >= 0], sort=True)
     table = pd.DataFrame(
         {
-            PERTURBATION: names.to_numpy(dtype=object),
+            PERTURBATION: names,
             MOA: [join_annotations(moas) for _, moas in used[MOA]],
             CELL_COUNT: used[CELL_COUNT].mean().to_numpy(dtype=np.float64),
         }
@@ -58,47 +61,77 @@ def build_nodes(consensus: pd.DataFrame, config: NetworkConfig) -> Nodes:
     return Nodes(table, pool_doses(values, members, len(table), config.doses), members, features)
 
 
-def node_members(treatments: pd.DataFrame, values: np.ndarray, config: NetworkConfig) -> np.ndarray:
-    """Return the node of each treatment, numbered by name, -1 for none, ``(treatments,)``.
+def number_nodes(treatments: pd.DataFrame, config: NetworkConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Number the perturbations by name.
 
     Parameters
     ----------
     treatments
-        ``Metadata_Perturbation``, ``Metadata_Dose``, ``Metadata_ControlType``.
-    values
-        Their profiles: `strongest` is the dose furthest from the mean of the negative controls (from 0 without any).
+        ``Metadata_Perturbation``, ``Metadata_ControlType``.
     config
-        ``doses`` and ``include_negcon``.
+        ``include_negcon``.
+
+    Returns
+    -------
+    nodes
+        Node of each treatment, -1 for a control that is no node, ``(treatments,)``.
+    names
+        Of the nodes, sorted.
     """
     wanted = np.ones(len(treatments), dtype=bool)
     if not config.include_negcon:
         wanted &= (treatments[CONTROL_TYPE] != NEGCON).to_numpy()
-    members = np.full(len(treatments), -1)
+    nodes = np.full(len(treatments), -1)
     names, codes = np.unique(treatments.loc[wanted, PERTURBATION].to_numpy(dtype=str), return_inverse=True)
-    members[wanted] = codes
-    if config.doses in ("mean", "median"):
-        return members
-    negcon = values[(treatments[CONTROL_TYPE] == NEGCON).to_numpy()]
-    # A correction may have its origin elsewhere.
-    size = np.linalg.norm(values - (negcon.mean(axis=0) if len(negcon) else 0), axis=1)
-    if config.doses == "highest":
-        size = np.nan_to_num(treatments[DOSE].to_numpy(dtype=float), nan=-1.0)
-    for node in range(len(names)):
-        rows = np.flatnonzero(members == node)
-        members[rows] = -1
-        members[rows[size[rows].argmax()]] = node
+    nodes[wanted] = codes.ravel()
+    return nodes, names.astype(object)
+
+
+def controls_centre(metadata: pd.DataFrame, values: np.ndarray) -> np.ndarray:
+    """Return the mean of the negative controls' profiles, ``(features,)``; 0 without any.
+
+    After most corrections it is 0; some have their origin elsewhere.
+    """
+    control = (metadata[CONTROL_TYPE] == NEGCON).to_numpy()
+    return values[control].mean(axis=0) if control.any() else np.zeros(values.shape[1])
+
+
+def choose_doses(nodes: np.ndarray, doses: np.ndarray, values: np.ndarray, choice: str) -> np.ndarray:
+    """Return the node of each treatment that its profile is made from, -1 for a treatment that is left out.
+
+    Parameters
+    ----------
+    nodes
+        Node of each treatment, -1 for none, ``(treatments,)``.
+    doses
+        Their doses, NaN for none.
+    values
+        Their profiles minus `controls_centre`: `strongest` is the dose with the longest one.
+    choice
+        The config's ``doses``.
+    """
+    if choice in ("mean", "median"):
+        return nodes
+    size = np.nan_to_num(doses, nan=-1.0) if choice == "highest" else np.linalg.norm(values, axis=1)
+    order = np.lexsort([np.arange(len(nodes)), -size, nodes])
+    # The first of each node in that order is chosen.
+    chosen = order[np.concatenate([[True], np.diff(nodes[order]) > 0])] if len(order) else order
+    members = np.full(len(nodes), -1)
+    members[chosen] = nodes[chosen]
     return members
 
 
 def pool_doses(values: np.ndarray, members: np.ndarray, nodes: int, doses: str) -> np.ndarray:
-    """Return the profile of each node, ``(nodes, features)``, from those of its treatments."""
-    if doses == "median":
-        rows = [np.median(values[members == node], axis=0) for node in range(nodes)]
-        return np.array(rows).reshape(nodes, values.shape[1])
-    used = members >= 0
-    sums = np.zeros((nodes, values.shape[1]))
-    np.add.at(sums, members[used], values[used])
-    return sums / np.bincount(members[used], minlength=nodes)[:, None]
+    """Return the profile of each node, ``(nodes, features)`` with the type of ``values``, from its treatments'."""
+    pooled = np.empty((nodes, values.shape[1]), dtype=values.dtype)
+    used = np.flatnonzero(members >= 0)
+    used = used[np.argsort(members[used], kind="stable")]
+    for start in range(0, nodes, _NODES):
+        rows = used[slice(*np.searchsorted(members[used], [start, start + _NODES]))]
+        count = min(_NODES, nodes - start)
+        method = "median" if doses == "median" else "mean"
+        pooled[start : start + count] = combine(values[rows], members[rows] - start, count, method)
+    return pooled
 
 
 def join_annotations(moas: pd.Series) -> str:

@@ -8,21 +8,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from platewise.network.nodes import unit_rows
+from platewise.network.pairs import BINS, to_bins
+from platewise.network.sharing import APART, SHARED, SharedPlates
 
-# Pairs with a plate in common resemble each other through it, so they are judged among themselves.
-APART, SHARED = 0, 1
+# Profiles of so many nodes under shuffled labels are held at a time.
+_NODES = 512
 
 
 @dataclass(frozen=True)
 class Null:
-    """Sorted similarities under shuffled labels, of pairs without (``APART``) and with (``SHARED``) a common plate."""
+    """Sorted similarities under shuffled labels, of pairs without (``APART``) and with (``SHARED``) a common plate.
+
+    Pairs with a plate in common resemble each other through it, so they are judged among themselves. Similarities are
+    compared by their bins (``pairs.to_bins``): those in one bin count as equal.
+    """
 
     values: tuple[np.ndarray, np.ndarray]
 
     def exceeding(self, similarities: np.ndarray, stratum: int) -> np.ndarray:
         """Return b: how many null similarities of the stratum are at least as large, same shape."""
-        null = self.values[stratum]
-        return len(null) - np.searchsorted(null, similarities, side="left")
+        return self.exceeding_bins(stratum)[to_bins(similarities)]
+
+    def exceeding_bins(self, stratum: int) -> np.ndarray:
+        """Return b for a similarity in each bin, ``(BINS + 1,)``."""
+        counts = np.bincount(to_bins(self.values[stratum]), minlength=BINS + 1)
+        return counts[::-1].cumsum()[::-1]
 
     def p_values(self, stratum: int) -> np.ndarray:
         """Return (b + 1) / (m + 1) for b = 0..m."""
@@ -31,10 +41,10 @@ class Null:
 
 
 def shuffled_null(
-    profile_nodes: Callable[[np.ndarray], np.ndarray],
+    profile_nodes: Callable[[np.ndarray, np.ndarray], np.ndarray],
     labels: np.ndarray,
     plates: np.ndarray,
-    shared: np.ndarray,
+    shared: SharedPlates,
     shuffles: int,
     size: int,
     seed: int,
@@ -49,13 +59,14 @@ def shuffled_null(
     Parameters
     ----------
     profile_nodes
-        From a label per well to the node profiles ``(nodes, features)``.
+        From a label per well and some nodes (sorted numbers) to their profiles, ``(nodes asked for, features)``. Only
+        nodes of pairs that are drawn are asked for.
     labels
         Treatment of each well, ``(wells,)``.
     plates
         Plate of each well, ``(wells,)``.
     shared
-        Whether two nodes have a plate in common, bool ``(nodes, nodes)``.
+        Which nodes have a plate in common.
     shuffles
         How often to shuffle.
     size
@@ -64,17 +75,30 @@ def shuffled_null(
         Same seed, same null.
     """
     rng = np.random.default_rng(seed)
-    upper = [np.argwhere(np.triu(shared == bool(stratum), k=1)) for stratum in (APART, SHARED)]
     per_shuffle = max(1, size // shuffles)
     found: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     for _ in range(shuffles):
-        unit = unit_rows(profile_nodes(shuffle_within(labels, plates, rng)))
-        for stratum, pairs in enumerate(upper):
-            chosen = pairs
-            if len(pairs) > per_shuffle:
-                chosen = pairs[rng.choice(len(pairs), per_shuffle, replace=False)]
-            found[stratum].append(np.einsum("ij,ij->i", unit[chosen[:, 0]], unit[chosen[:, 1]]))
+        shuffled = shuffle_within(labels, plates, rng)
+        drawn = [shared.draw_pairs(stratum, per_shuffle, rng) for stratum in (APART, SHARED)]
+        wanted = np.unique(np.concatenate([ends for pair in drawn for ends in pair]))
+        unit = np.concatenate(
+            [
+                unit_rows(profile_nodes(shuffled, wanted[start : start + _NODES])).astype(np.float32)
+                for start in range(0, len(wanted), _NODES)
+            ]
+            or [np.empty((0, 1), dtype=np.float32)]
+        )
+        for stratum, pair in enumerate(drawn):
+            first, second = (np.searchsorted(wanted, ends) for ends in pair)
+            found[stratum].append(pair_cosines(unit, first, second))
     return Null(tuple(np.sort(np.concatenate(parts)) for parts in found))
+
+
+def pair_cosines(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the cosine of each pair of rows of length 1, float64, ``(pairs,)``; a few pairs at a time."""
+    blocks = [slice(start, start + _NODES) for start in range(0, len(first), _NODES)]
+    found = [np.einsum("ij,ij->i", unit[first[block]], unit[second[block]], dtype=float) for block in blocks]
+    return np.concatenate(found or [np.empty(0)])
 
 
 def shuffle_within(labels: np.ndarray, groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:

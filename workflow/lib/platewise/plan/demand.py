@@ -24,7 +24,7 @@ _FEATURES_PER_CHANNEL = 220
 _CELLS_PER_FIELD = 500
 _FIELD_PIXELS = 2160 * 2160
 # Python with the libraries of a stage holds 110 to 260 MB, with torch 330.
-_LIBRARIES_MB, _TORCH_MB = 300, 350
+_LIBRARIES_MB, _TORCH_MB, _UMAP_MB = 300, 350, 560
 # The libraries and the context of a GPU hold memory of the host, too.
 _CUDA_MB = 2500
 _MEMORY_STEP_MB, _TIME_STEP_MIN, _LEAST_MIN = 100, 10, 30
@@ -154,7 +154,9 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     "select_features": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
     "correct_batches": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb,
     "build_consensus": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
-    "build_network": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb + 3 * size.treatment_pairs_mb,
+    # With compiled code of UMAP; profiles lie on disk, their pages count while there is room for them.
+    "build_network": lambda size: _UMAP_MB + 4 * size.profiles_mb,
+    "shortlist_perturbations": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
     "evaluate_network": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb + 6 * size.treatment_pairs_mb,
     "score_batches": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb + 2.5 * size.well_pairs_mb,
     # One kind of features and one correction at a time.
@@ -198,7 +200,9 @@ _SECONDS: dict[str, Callable[[Size], float]] = {
     "select_features": lambda size: 60 + 0.5 * size.profiles_mb,
     "correct_batches": lambda size: 60 + size.profiles_mb,
     "build_consensus": lambda size: 60 + 0.2 * size.profiles_mb,
-    "build_network": lambda size: 120 + 0.5 * size.treatment_pairs_mb,
+    # The null, and all pairs: 86 s with 100,000 treatments.
+    "build_network": lambda size: 120 + 0.2 * size.profiles_mb + 0.002 * size.treatment_pairs_mb,
+    "shortlist_perturbations": lambda size: 120 + 0.01 * size.treatments,
     # 239 s with 4,784 treatments.
     "evaluate_network": lambda size: 120 + 2 * size.treatment_pairs_mb,
     "score_batches": lambda size: 120 + 0.2 * size.well_pairs_mb,

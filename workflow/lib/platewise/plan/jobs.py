@@ -69,7 +69,7 @@ def campaign_stages(campaign: Campaign) -> list[str]:
         stages += [f"train:{model}" for model in campaign.config.embeddings]
     elif campaign.from_table:
         stages += ["import"]
-    profiled = ["normalise", "select", "correct", "consensus", "network", "evaluate", "batches"]
+    profiled = ["normalise", "select", "correct", "consensus", "network", "evaluate", "shortlist", "batches"]
     return [*stages, *profiled, "differences", "explain", "report"] if campaign.has_profiles else stages
 
 
@@ -242,12 +242,16 @@ def _corrected_jobs(root: str, features: str, correction: str, selected: str, we
     profiles, h5ad = (f"{campaign}/profiles/{name}.{ending}" for ending in ("parquet", "h5ad"))
     consensus = f"{campaign}/profiles/{name}.consensus.parquet"
     network = [f"{campaign}/network/{name}/{file}" for file in _NETWORK]
-    scores, enrichment, batches = (f"{campaign}/evaluation/{name}.{kind}.parquet" for kind in _EVALUATION)
+    shortlist = f"{campaign}/network/{name}/shortlist.parquet"
+    scores, enrichment, batches, perturbations = (
+        f"{campaign}/evaluation/{name}.{kind}.parquet" for kind in _EVALUATION
+    )
     for rule, stage, inputs, outputs in (
         ("correct_batches", "correct", [selected], [profiles, h5ad]),
         ("build_consensus", "consensus", [profiles], [consensus]),
         ("build_network", "network", [profiles, consensus], network),
-        ("evaluate_network", "evaluate", [profiles, consensus], [scores, enrichment]),
+        ("evaluate_network", "evaluate", [profiles, consensus], [scores, enrichment, perturbations]),
+        ("shortlist_perturbations", "shortlist", [profiles, *network[:2], perturbations], [shortlist]),
         ("score_batches", "batches", [profiles, consensus, *wells], [batches]),
     ):
         yield make_job(root, rule, stage, f"{rule}/{name}", [features, correction], inputs, outputs)
@@ -285,7 +289,7 @@ def _exemplar_inputs(campaign: Campaign, root: str, model: str) -> list[str]:
 
 
 _NETWORK = ("edges.parquet", "nodes.parquet", "network.graphml", "network.h5ad")
-_EVALUATION = ("scores", "enrichment", "batches")
+_EVALUATION = ("scores", "enrichment", "batches", "perturbations")
 
 
 def _sheets(campaign: Campaign, plate: Plate) -> list[str]:

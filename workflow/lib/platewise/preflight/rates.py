@@ -81,6 +81,9 @@ MEASURES = {
         Measure("select_features", "wells", "wells", "job", rf"campaign/profiles/{_FEATURES}\.select.+"),
         Measure("build_consensus", "wells", "wells", "job", rf"campaign/profiles/{_FEATURES}\.[^.]+\.consensus\..+"),
         Measure("correct_batches", "wells", "wells", "job", rf"campaign/profiles/{_FEATURES}\..+"),
+        Measure(
+            "shortlist_perturbations", "wells", "wells", "job", rf"campaign/network/{_FEATURES}\.[^/]+/shortlist\..+"
+        ),
         Measure("build_network", "wells", "wells", "job", rf"campaign/network/{_FEATURES}\..+"),
         Measure("score_batches", "wells", "wells", "job", rf"campaign/evaluation/{_FEATURES}\.[^.]+\.batches\..+"),
         Measure("score_differences", "wells", "job", "job", r"campaign/evaluation/differences\.parquet"),

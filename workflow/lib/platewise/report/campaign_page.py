@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from platewise.columns import BATCH, CONTROL_TYPE, MOA, metadata_columns
+from platewise.columns import BATCH, CONTROL_TYPE, MOA, PERTURBATION, metadata_columns
 from platewise.config.report import ReportConfig
+from platewise.network.communities import STABLE
 from platewise.report.campaign import (
     bad_field_rows,
     count_campaign,
@@ -37,12 +38,15 @@ from platewise.report.numbers import significant
 from platewise.report.projection import principal_components
 from platewise.report.provenance import as_yaml, sources
 from platewise.report.scores import UNCORRECTED, baseline_names, batch_rows, score_groups
+from platewise.report.shortlist import shortlist_section
 from platewise.report.tradeoff import tradeoff_figure
 from platewise.report.training import training_words
 from platewise.tables import read_table, read_tables
 
 # More bad fields than this are on the pages of their plates only.
 _MOST_BAD_ROWS = 500
+# More hubs or bridges than this are in the table of nodes.
+_MOST_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class CampaignTables:
         Tables of every features x correction.
     differences
         The table of differences between kinds of features and corrections.
-    edges, nodes
-        The preset's network.
+    edges, nodes, shortlist
+        The preset's network, and the perturbations worth following up.
     profiles
         Title to profile tables that are stacked, in the order of the panels: the uncorrected ones first, the preset's
         last. The last one also gives the counts of a campaign without images.
@@ -82,6 +86,7 @@ class CampaignTables:
     differences: str | Path
     edges: str | Path
     nodes: str | Path
+    shortlist: str | Path
     profiles: Mapping[str, Sequence[str | Path]]
     qc_wells: Mapping[str, str | Path] = field(default_factory=dict)
     qc_fields: Mapping[str, str | Path] = field(default_factory=dict)
@@ -106,6 +111,7 @@ class CampaignTables:
             *self.dropped,
             self.edges,
             self.nodes,
+            self.shortlist,
             *self.scores,
             *self.enrichment,
             *self.batches,
@@ -203,6 +209,7 @@ def report_campaign(
             for name, path in tables.exemplars.items()
         ],
         network=network,
+        shortlist=shortlist_section(data.shortlist),
         panels=list(data.profiles),
         adversarial=list(adversarial),
         points_cut=settings.max_points if max(map(len, data.profiles.values())) > settings.max_points else 0,
@@ -231,6 +238,7 @@ class _Data:
     differences: pd.DataFrame
     edges: pd.DataFrame
     nodes: pd.DataFrame
+    shortlist: pd.DataFrame
     profiles: dict[str, pd.DataFrame]
     qc_wells: dict[str, pd.DataFrame]
     qc_fields: dict[str, pd.DataFrame]
@@ -257,6 +265,7 @@ def _read(tables: CampaignTables) -> _Data:
         _words_filled(read_table(tables.differences)),
         read_table(tables.edges),
         _words_filled(read_table(tables.nodes)),
+        _words_filled(read_table(tables.shortlist)),
         {title: _words_filled(read_tables(paths)) for title, paths in tables.profiles.items()},
         *(
             {name: _words_filled(read_table(path)) for name, path in mapping.items()}
@@ -339,6 +348,11 @@ def _network_words(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
         "shared": shared,
         "alone": int((nodes["Degree"] == 0).sum()),
         "groups": int((nodes["Community"].value_counts() > 1).sum()),
+        "stable": int((nodes.drop_duplicates("Community")["Stability"] >= STABLE).sum()),
+        "hubs": list(nodes.loc[nodes["Hub"].astype(bool), PERTURBATION].sort_values()[:_MOST_NAMED]),
+        "bridges": list(nodes.loc[nodes["Bridge"].astype(bool), PERTURBATION].sort_values()[:_MOST_NAMED]),
+        "hub_count": int(nodes["Hub"].sum()),
+        "bridge_count": int(nodes["Bridge"].sum()),
         "drawn": min(len(nodes), max_nodes),
         "best": best.to_dict("records"),
     }

@@ -1,0 +1,161 @@
+"""All pairs of nodes, block by block: how many have which similarity, the nearest of each node, the strongest of all.
+
+No matrix of all pairs is ever held, and each pair is computed once. Similarities are computed in single precision; for
+counting they are put into bins, observed ones and those of the null alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from platewise.jit import kernel
+from platewise.network.sharing import SharedPlates
+
+# Bins of similarity from -1 to 1: 4e-6 wide, which is about what single precision leaves of a cosine.
+BINS = 2**19
+# Nodes a side of a block.
+_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class PairScan:
+    """What is kept of all pairs.
+
+    Attributes
+    ----------
+    counts
+        Pairs in each bin of similarity, without and with a common plate, ``(2, BINS + 1)``.
+    nearest
+        The most similar nodes of each node, nearest first, ``(nodes, neighbours)``; of equal ones the first by number.
+    similarity
+        Their similarities, ``(nodes, neighbours)``.
+    strongest
+        The most similar pairs of all, strongest first, ``(pairs, 2)``, the smaller number first.
+    """
+
+    counts: np.ndarray
+    nearest: np.ndarray
+    similarity: np.ndarray
+    strongest: np.ndarray
+
+
+def scan_pairs(unit: np.ndarray, shared: SharedPlates, neighbours: int, strongest: int = 0) -> PairScan:
+    """Compute the cosine of every pair once.
+
+    Parameters
+    ----------
+    unit
+        Rows of length 1, float32, ``(nodes, features)``; may lie on disk (``np.memmap``), two blocks are held.
+    shared
+        Which nodes have a plate in common.
+    neighbours
+        How many of the nearest to keep for each node; fewer where there are fewer others.
+    strongest
+        How many of the strongest pairs to keep.
+    """
+    nodes = len(unit)
+    neighbours = max(min(neighbours, nodes - 1), 0)
+    counts = np.zeros((2, BINS + 1), dtype=np.int64)
+    similarity = np.full((nodes, neighbours), -np.inf, dtype=np.float32)
+    nearest = np.zeros((nodes, neighbours), dtype=np.int32)
+    best = _Strongest(strongest)
+    if nodes < 2:
+        return PairScan(counts, nearest, similarity, best.pairs())
+    taken = (
+        np.empty(_BLOCK**2 if strongest else 0, dtype=np.int32),
+        np.empty(_BLOCK**2 if strongest else 0, dtype=np.int32),
+        np.empty(_BLOCK**2 if strongest else 0, dtype=np.float32),
+    )
+    for row in range(0, nodes, _BLOCK):
+        rows = np.ascontiguousarray(unit[row : row + _BLOCK])
+        for column in range(row, nodes, _BLOCK):
+            columns = rows if column == row else np.ascontiguousarray(unit[column : column + _BLOCK])
+            products = rows @ columns.T
+            number = _take(products, row, column, counts[0], similarity, nearest, best.least, *taken)
+            if number:
+                best.add(*(values[:number] for values in taken))
+            first, second = shared.block(slice(row, row + _BLOCK), slice(column, column + _BLOCK))
+            if column == row:
+                first, second = first[first < second], second[first < second]
+            inside = np.bincount(to_bins(products[first, second]), minlength=BINS + 1)
+            counts[0] -= inside
+            counts[1] += inside
+    return PairScan(counts, nearest, similarity, best.pairs())
+
+
+def to_bins(similarities: np.ndarray) -> np.ndarray:
+    """Return the bin of each similarity, 0 to ``BINS``, same shape."""
+    return np.clip((similarities.astype(np.float64) + 1) * (BINS // 2), 0, BINS).astype(np.int64)
+
+
+@kernel
+def _take(
+    products: np.ndarray,
+    first_row: int,
+    first_column: int,
+    counts: np.ndarray,
+    similarity: np.ndarray,
+    nearest: np.ndarray,
+    least: float,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    values: np.ndarray,
+) -> int:
+    """Count the pairs of a block above the diagonal, put each among the nearest of both ends, collect the strong."""
+    top, last = counts.shape[0] - 1, nearest.shape[1] - 1
+    half, taken = top // 2, 0
+    for i in range(products.shape[0]):
+        row = first_row + i
+        for j in range(max(0, row + 1 - first_column), products.shape[1]):
+            column, value = first_column + j, products[i, j]
+            counts[int(min(max((np.float64(value) + 1) * half, 0), top))] += 1
+            for node, other in ((row, column), (column, row)):
+                if value > similarity[node, last]:
+                    place = last
+                    while place > 0 and value > similarity[node, place - 1]:
+                        similarity[node, place] = similarity[node, place - 1]
+                        nearest[node, place] = nearest[node, place - 1]
+                        place -= 1
+                    similarity[node, place] = value
+                    nearest[node, place] = other
+            if value >= least:
+                rows[taken], columns[taken], values[taken] = row, column, value
+                taken += 1
+    return taken
+
+
+class _Strongest:
+    """Keeps the most similar of the pairs that pass by; of equal ones those first by number."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        # Nothing weaker can be among the strongest any more.
+        self.least = -np.inf if count else np.inf
+        self._pairs = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
+        self._waiting: list[tuple[np.ndarray, ...]] = []
+        self._waiting_pairs = 0
+
+    def add(self, *pairs: np.ndarray) -> None:
+        self._waiting.append(tuple(values.copy() for values in pairs))
+        self._waiting_pairs += len(pairs[0])
+        # The fewer wait, the less is held; each look at those that wait costs as much as all that are kept.
+        if self._waiting_pairs > self._count // 4:
+            self._prune()
+
+    def pairs(self) -> np.ndarray:
+        self._prune()
+        first, second, value = self._pairs
+        order = np.lexsort([second, first, -value])
+        return np.stack([first[order], second[order]], axis=1)
+
+    def _prune(self) -> None:
+        first, second, value = (np.concatenate(parts) for parts in zip(self._pairs, *self._waiting, strict=True))
+        self._waiting, self._waiting_pairs = [], 0
+        if len(value) > self._count > 0:
+            self.least = float(np.partition(value, len(value) - self._count)[len(value) - self._count])
+            kept, equal = value > self.least, np.flatnonzero(value == self.least)
+            kept[equal[np.lexsort([second[equal], first[equal]])][: self._count - int(kept.sum())]] = True
+            first, second, value = first[kept], second[kept], value[kept]
+        self._pairs = (first, second, value)
