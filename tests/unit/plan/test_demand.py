@@ -49,6 +49,8 @@ CAMPAIGN_RULES = [
     "evaluate_network",
     "score_batches",
     "score_differences",
+    "call_hits",
+    "fit_dose_response",
     "explain_treatments",
     "explain_features",
     "show_exemplars",

@@ -79,7 +79,7 @@ def test_without_a_response_there_is_no_curve(table: pd.DataFrame) -> None:
 def test_too_few_doses_are_a_row_with_a_reason(table: pd.DataFrame) -> None:
     row = table.loc["three doses"]
     assert (row["Answer"], row["Doses"], row["Wells"]) == (NOT_TESTED, 3, 9)
-    assert row["Note"] == "3 doses with wells; a curve needs 4"
+    assert row["Note"] == "only 3 of 4 doses that a curve needs have wells"
     assert np.isnan(row["QValue"])
     assert "DMSO" not in table.index
 

@@ -38,6 +38,7 @@ RESPONSE_COLUMNS = [
     "Answer",
     "Place",
     "EC50",
+    "Midpoint",
     "Low",
     "High",
     "Hill",
@@ -93,9 +94,9 @@ def dose_response(wells: pd.DataFrame, max_q: float, note: str = "") -> pd.DataF
         ``RESPONSE_COLUMNS``, a row for every perturbation with a dose above 0 but the negative controls. ``Answer`` is
         ``response``; ``no trend`` where only the first of the two holds: it acts, and at which dose is not shown; ``no
         response``; or ``not tested``. Only a response has a curve. ``EC50`` is NaN where it does not lie ``within the
-        doses`` (``Place``); ``Low`` and ``High`` are its 95 % interval, from 0 and to infinity where it is open.
-        ``Effect`` is how far the top wells' mean lies from the controls' median, in units of their scaled median
-        absolute deviation: one bad control well counts as one.
+        doses`` (``Place``), ``Midpoint`` is that of the curve, wherever it lies; ``Low`` and ``High`` are its 95 %
+        interval, from 0 and to infinity where it is open. ``Effect`` is how far the top wells' mean lies from the
+        controls' median, in units of their scaled median absolute deviation: one bad control well counts as one.
     """
     control = is_negcon(wells)
     controls = wells.loc[control, DISTANCE].to_numpy(dtype=float)
@@ -128,6 +129,7 @@ def describe_curve(curve: Curve, doses: np.ndarray, distances: np.ndarray) -> di
     return {
         "Place": place,
         "EC50": curve.ec50 if place == WITHIN else float("nan"),
+        "Midpoint": curve.ec50,
         "Low": curve.low,
         "High": curve.high,
         "Hill": curve.hill,
@@ -164,7 +166,7 @@ def _series(name: str, own: pd.DataFrame, doses: pd.Series, controls: np.ndarray
         "Place": "",
     }
     if len(different) < LEAST_DOSES:
-        notes.append(f"{len(different)} doses with wells; a curve needs {LEAST_DOSES}")
+        notes.append(f"only {len(different)} of {LEAST_DOSES} doses that a curve needs have wells")
     elif note or not (np.isfinite(controls).all() and len(controls)):
         notes.append(note or "no negative controls")
     else:
