@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # For what runs outside of jobs; in a job, Snakemake gives the rule's number of threads.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo demo-large demo-batches jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode bench-evaluation bench-bbbc021 bench-network clean
+.PHONY: help setup demo demo-large demo-batches jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode bench-evaluation bench-bbbc021 bench-network demo-doses clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -43,6 +43,11 @@ demo-batches: setup ## 4 batches far apart: an adversary against corrections
 	platewise simulate rendered/batches --design batches
 	platewise run --cores $(CORES) --configfile config/batches/config.yaml
 	@echo "The report is at $(abspath results/batches/report/index.html)"
+
+demo-doses: setup ## Dose series with known EC50s, and positive controls
+	platewise simulate rendered/doses --design doses
+	platewise run --cores $(CORES) --configfile config/doses/config.yaml
+	@echo "The report is at $(abspath results/doses/report/index.html)"
 
 jump: setup ## Run the real JUMP Cell Painting fields in PLATEWISE_DATA
 	platewise run --cores $(CORES) --configfile config/jump/config.yaml

@@ -48,6 +48,7 @@ if CAMPAIGN.has_profiles:
     include: "workflow/rules/network.smk"
     include: "workflow/rules/evaluation.smk"
     include: "workflow/rules/explanation.smk"
+    include: "workflow/rules/hits.smk"
     include: "workflow/rules/report.smk"
 
 

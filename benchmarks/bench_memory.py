@@ -30,6 +30,7 @@ from platewise.network.build import run_build_network
 from platewise.profiles.consensus import run_build_consensus
 from platewise.profiles.normalise import run_normalise_plates
 from platewise.profiles.select import run_select_features
+from platewise.screens.hits import run_call_hits
 from platewise.tables import write_table
 
 WELLS = [f"{row}{column:02d}" for row in "ABCDEFGHIJKLMNOP" for column in range(1, 25)]
@@ -90,6 +91,15 @@ def tasks(folder: Path, wells: list[str]) -> dict[str, Callable[[], object]]:
         "build_network": partial(run_build_network, profiles, consensus, path("net"), network, aggregated.method),
         "score_batches": partial(
             run_score_batches, profiles, consensus, path("b.parquet"), evaluation, network, "f", "c", wells_paths=wells
+        ),
+        "call_hits": partial(
+            run_call_hits,
+            profiles,
+            path("selected.parquet"),
+            path("a.parquet"),
+            path("d.parquet"),
+            path("q.parquet"),
+            evaluation,
         ),
         "evaluate_network": partial(
             run_evaluate_network,

@@ -58,11 +58,11 @@ def count_files(size):
             + (6 + features) * a_job
         ),
         campaign=(
-            # The network and its record; selections and what moved; profiles, graphs with their shortlist, and scores;
-            # what the learned features are like, differences, report.
+            # The network and its record; selections and what moved; profiles, graphs with their shortlist, scores and
+            # hits; what the learned features are like, differences, report.
             4
             + 4 * features
-            + (3 + 5 + 4) * profiles
+            + (3 + 5 + 4 + 3) * profiles
             + 3
             # Exemplars and their pictures.
             + 2
@@ -77,4 +77,4 @@ def count_records(size):
     """Snakemake's metadata, a file an output: all in one folder."""
     features, profiles = 2, 2 * size.corrections
     of_plates = 5 * size.plates * size.blocks + (6 + 3 * features) * size.plates
-    return of_plates + 3 + 4 * features + (3 + 5 + 4) * profiles + 5
+    return of_plates + 3 + 4 * features + (3 + 5 + 4 + 3) * profiles + 5

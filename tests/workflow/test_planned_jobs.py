@@ -32,6 +32,7 @@ for name in (
     "evaluate_network",
     "shortlist_perturbations",
     "score_batches",
+    "call_hits",
 ):
     CAMPAIGN_LEVEL[name] = 4
 BLOCK_RULES = ("segment_block", "measure_block", "crop_block", "embed_block")
@@ -202,7 +203,7 @@ def test_what_only_the_report_shows_makes_the_report_anew(finished, report):
 
 def test_another_consensus_is_built_from_the_same_profiles(finished):
     finished.set(profiles={"consensus": {"method": "mean"}})
-    unchanged = ("normalise_plates", "select_features", "correct_batches")
+    unchanged = ("normalise_plates", "select_features", "correct_batches", "call_hits")
     explained = ("explain_treatments", "explain_features", "show_exemplars")
     built = {(rule, ""): count for rule, count in CAMPAIGN_LEVEL.items() if rule not in (*unchanged, *explained)}
     assert finished.plan()[0] == Counter(built)

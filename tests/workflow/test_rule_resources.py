@@ -27,7 +27,9 @@ DEVICE_RULES = {
 }
 WILDCARDS = {"plate": "P1", "block": "A01-A03", "features": "classical", "model": "deep", "correction": "none"}
 WILDCARDS |= {"annotations": "made_up", "segmenter": "flow", "fold": "0", "contender": "flow"}
-TABLE = "Metadata_Plate,Metadata_Well,Metadata_Perturbation,Cells_A\nP1,A01,DMSO,1\nP1,A02,x,2\n"
+# With four doses, so that there is something to fit.
+TABLE = ["Metadata_Plate,Metadata_Well,Metadata_Perturbation,dose,Cells_A", "P1,A01,DMSO,,1"]
+TABLE += [f"P1,B0{well},x,{well},2" for well in range(1, 5)]
 
 
 def image_campaign(folder):
@@ -50,8 +52,8 @@ def image_campaign(folder):
 
 
 def table_campaign(folder):
-    (folder / "wells.csv").write_text(TABLE)
-    return {"table": {"paths": [str(folder / "wells.csv")], "negcon": ["DMSO"]}}
+    (folder / "wells.csv").write_text("\n".join(TABLE) + "\n")
+    return {"table": {"paths": [str(folder / "wells.csv")], "columns": {"dose": "dose"}, "negcon": ["DMSO"]}}
 
 
 def segmenter_campaign(folder):

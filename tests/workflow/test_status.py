@@ -165,6 +165,18 @@ def test_a_campaign_from_a_table_never_started(tmp_path, table):
     assert not (project.folder / "results").exists()
 
 
+def test_dose_responses_are_planned_where_there_are_doses(tmp_path, table):
+    (tmp_path / "wells.csv").write_text(
+        "\n".join(["plate,well,compound,um,Cells_Area", "P1,A01,DMSO,,1", *(f"P1,B0{n},x,{n},2" for n in range(1, 5))])
+    )
+    columns = {"plate": "plate", "well": "well", "perturbation": "compound", "dose": "um"}
+    raw = table | {"plate_format": 24, "table": table["table"] | {"columns": columns}}
+    project = Project(tmp_path / "project")
+    planned = planned_jobs(project, "--configfile", project.write(raw))
+    assert listed_jobs(raw) == planned
+    assert "fit_dose_response" in {job[0] for job in planned}
+
+
 def test_a_wrong_config_is_an_error(tmp_path, table):
     project = Project(tmp_path / "project")
     config = project.write(table | {"colour": "blue"})

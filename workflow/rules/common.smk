@@ -19,6 +19,7 @@ from platewise.jobs import use_library
 from platewise.plan.blocks import BLOCK_PATTERN
 from platewise.plan.campaign import load_campaign
 from platewise.plan.demand import memory_mb, runtime_min
+from platewise.plan.doses import has_dose_series
 from platewise.plan.embeddings import normalisation
 from platewise.plan.engines import (
     all_contenders,
@@ -93,6 +94,9 @@ if workflow.is_main_process:
 PLATES = CAMPAIGN.plate_names
 FEATURES = CAMPAIGN.config.features
 CORRECTIONS = list(CAMPAIGN.config.correction.methods)
+# The kind of features and the correction that are judged.
+PRESET = (CAMPAIGN.config.preset_features, CAMPAIGN.config.correction.preset)
+HAS_DOSES = has_dose_series(CAMPAIGN)
 EVALUATION = CAMPAIGN.config.segmentation_evaluation
 CONTENDERS = {} if EVALUATION is None else all_contenders(EVALUATION)
 # What labels depend on: the content of weights, not where they lie.

@@ -87,7 +87,7 @@ rule score_differences:
     params:
         # In the order of the inputs.
         variants=[[name, correction] for name in FEATURES for correction in CORRECTIONS],
-        preset=[CAMPAIGN.config.preset_features, CAMPAIGN.config.correction.preset],
+        preset=list(PRESET),
         evaluation=lookup("evaluation", within=config),
         network=lookup("network", within=config),
         algorithm=ALGORITHMS["evaluation"],

@@ -57,6 +57,11 @@ rule report_campaign:
         pictures=expand(
             "<campaign>/explanation/{model}.exemplars.safetensors", model=FEATURES[1:]
         ),
+        # Hits and dose responses of the preset.
+        activity=f"<campaign>/evaluation/{'.'.join(PRESET)}.activity.parquet",
+        distances=f"<campaign>/screens/{'.'.join(PRESET)}.distances.parquet",
+        controls=f"<campaign>/screens/{'.'.join(PRESET)}.plates.parquet",
+        dose_response="<campaign>/screens/dose_response.parquet" if HAS_DOSES else [],
         nodes=expand(
             "<campaign>/network/{features}.{correction}/nodes.parquet",
             features=FEATURES,

@@ -50,6 +50,8 @@ CAMPAIGN_RULES = [
     "shortlist_perturbations",
     "score_batches",
     "score_differences",
+    "call_hits",
+    "fit_dose_response",
     "explain_treatments",
     "explain_features",
     "show_exemplars",

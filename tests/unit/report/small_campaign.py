@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from small_screens import screen_tables
 
 from platewise.columns import (
     BATCH,
@@ -225,6 +226,8 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
     }
     for name, table in paths.items():
         write_table(table, folder / name, {"stage": name.split(".")[0], "algorithm": 1, "parameters": {"seed": 0}})
+    for name, table in screen_tables(HOSTILE).items():
+        write_table(table, folder / f"{name}.parquet", {"stage": "screens", "parameters": {"max_q": 0.05}})
     (folder / "model.json").write_text(json.dumps(MODEL))
     pictures = {
         "crops": torch.from_numpy(rng.integers(0, 5000, (2, 6, 3, 32, 32)).astype(np.uint16)),
@@ -253,6 +256,10 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         predicted={"deep": folder / "predicted.parquet"},
         exemplars={"deep": folder / "exemplars.parquet"},
         pictures={"deep": folder / "exemplars.safetensors"},
+        activity=folder / "activity.parquet",
+        distances=folder / "distances.parquet",
+        controls=folder / "controls.parquet",
+        dose_response=folder / "dose_response.parquet",
         curves={"deep": folder / "curves.parquet"},
         models={"deep": folder / "model.json"},
     )

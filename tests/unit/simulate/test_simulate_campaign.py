@@ -12,6 +12,7 @@ import tifffile
 from platewise.errors import ConfigError, DataError
 from platewise.plan.wells import FORMATS, parse_well
 from platewise.simulate.campaign import render_campaign
+from platewise.simulate.compounds import POSITIVE_CONTROL
 from platewise.simulate.designs import PRESETS, preset
 from platewise.simulate.layout import lay_out
 from platewise.tables import read_table
@@ -153,7 +154,9 @@ def test_a_folder_with_other_files_is_refused_untouched(tmp_path):
 
 
 def test_an_unknown_preset_is_named_with_those_there_are(tmp_path):
-    with pytest.raises(ConfigError, match="found 'huge'; expected one of batches, demo, demo-large, small, tiny"):
+    with pytest.raises(
+        ConfigError, match="found 'huge'; expected one of batches, demo, demo-large, doses, small, tiny"
+    ):
         render_campaign("huge", tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
@@ -182,14 +185,26 @@ def test_layouts_hold_every_treatment_and_scatter_it(name):
     assert list(layout) == [plate for plate, _ in design.plates]
     for batch in range(design.batches):
         plates = list(layout.values())[batch * design.plates_per_batch :][: design.plates_per_batch]
-        given = [(w.compound.name, w.dose_um) for plate in plates for w in plate if w.compound]
+        treated = [[w for w in plate if w.compound not in (None, POSITIVE_CONTROL)] for plate in plates]
+        given = [(w.compound.name, w.dose_um) for plate in treated for w in plate]
         assert len(given) == design.replicates * len(design.treatments)
         assert len(set(given)) == len(design.treatments)
-        for plate in plates:
+        for plate, others in zip(plates, treated, strict=True):
+            assert sum(w.compound == POSITIVE_CONTROL for w in plate) == design.positives_per_plate
             assert sum(w.compound is None for w in plate) == design.controls_per_plate
             assert len({w.name for w in plate}) == design.wells
-            inside = [(w.compound.name, w.dose_um) for w in plate if w.compound]
+            inside = [(w.compound.name, w.dose_um) for w in others]
             assert len(set(inside)) == len(inside)
+
+
+def test_positive_controls_are_in_the_sheets(tmp_path):
+    design = dataclasses.replace(preset("tiny"), positives_per_plate=1, controls_per_plate=1)
+    render_campaign(design, tmp_path)
+    known = pd.read_csv(tmp_path / "metadata/external_metadata.tsv", sep="\t", keep_default_na=False)
+    assert known["control_type"].tolist() == ["negcon", "", "", "poscon"]
+    wells = pd.read_csv(tmp_path / "metadata/platemap/PW01001_platemap.txt", sep="\t")
+    assert wells.set_index("perturbation").loc[POSITIVE_CONTROL.name, "dose_um"] == 10
+    assert sorted(wells["perturbation"]) == sorted(known["perturbation"])
 
 
 def test_wells_know_where_they_are():

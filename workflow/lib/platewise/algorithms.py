@@ -22,5 +22,6 @@ ALGORITHMS: dict[str, int] = {
     "shortlist": 1,
     "evaluation": 3,
     "explanation": 1,
+    "screens": 1,
     "qc": 1,
 }

@@ -20,7 +20,9 @@ def simulate(
             "segmenters, instead of a campaign.",
         ),
     ] = None,
-    design: Annotated[str, typer.Option(help="Name of the design: demo, demo-large, batches, small or tiny.")] = "demo",
+    design: Annotated[
+        str, typer.Option(help="Name of the design: demo, demo-large, batches, doses, small or tiny.")
+    ] = "demo",
     seed: Annotated[int, typer.Option(help="Seed: the same seed gives the same campaign.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
 ) -> None:

@@ -116,7 +116,11 @@ def describe(campaign: Campaign) -> dict[str, str]:
         ``position``: each treatment sits in one well position. ``batch``: each treatment lies in one of several
         batches.
     """
-    metadata = campaign.wells.metadata[~campaign.controls]
+    return describe_layout(campaign.wells.metadata[~campaign.controls])
+
+
+def describe_layout(metadata: pd.DataFrame) -> dict[str, str]:
+    """Return what the layout of treated wells does not let one tell apart, as `describe` does."""
     codes, _ = treatment_codes(metadata.reset_index(drop=True))
     notes = {"position": "", "batch": ""}
     if len(metadata) == 0:

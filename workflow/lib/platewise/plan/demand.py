@@ -163,6 +163,9 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     "score_differences": lambda size: (
         _LIBRARIES_MB + 8 * size.profiles_mb + 2.5 * size.well_pairs_mb + 5 * size.treatment_pairs_mb
     ),
+    # Profiles before and after correction, centred, and in components.
+    "call_hits": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb,
+    "fit_dose_response": lambda size: _LIBRARIES_MB + 0.02 * size.wells,
     "explain_treatments": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
     # Beside the learned features all engineered ones, twice in a fit.
     "explain_features": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
@@ -207,6 +210,9 @@ _SECONDS: dict[str, Callable[[Size], float]] = {
     "evaluate_network": lambda size: 120 + 2 * size.treatment_pairs_mb,
     "score_batches": lambda size: 120 + 0.2 * size.well_pairs_mb,
     "score_differences": lambda size: 120 + 10 * size.treatment_pairs_mb + 0.2 * size.well_pairs_mb,
+    # Twenty times the scales that distances are measured in, with nine tenths of the features left out before.
+    "call_hits": lambda size: 120 + 2e-9 * size.wells * size.features**2 + 1e-8 * size.features**3,
+    "fit_dose_response": lambda size: 60 + 0.2 * size.treatments,
     # 0.1 s a treatment and thousand features.
     "explain_treatments": lambda size: 120 + 2e-4 * size.treatments * size.features,
     "explain_features": lambda size: 120 + 5 * size.profiles_mb,

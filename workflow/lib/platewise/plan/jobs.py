@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from platewise.config.campaign import CLASSICAL
 from platewise.plan.campaign import Campaign
+from platewise.plan.doses import has_dose_series
 from platewise.plan.embeddings import normalisation
 from platewise.plan.job import Job, make_job
 from platewise.plan.plates import Plate
@@ -69,8 +70,11 @@ def campaign_stages(campaign: Campaign) -> list[str]:
         stages += [f"train:{model}" for model in campaign.config.embeddings]
     elif campaign.from_table:
         stages += ["import"]
-    profiled = ["normalise", "select", "correct", "consensus", "network", "evaluate", "shortlist", "batches"]
-    return [*stages, *profiled, "differences", "explain", "report"] if campaign.has_profiles else stages
+    profiled = ["normalise", "select", "correct", "consensus", "network", "evaluate", "shortlist", "batches", "hits"]
+    if not campaign.has_profiles:
+        return stages
+    doses = ["doses"] if has_dose_series(campaign) else []
+    return [*stages, *profiled, "differences", "explain", *doses, "report"]
 
 
 def _image_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
@@ -210,7 +214,7 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
         report.append(selection)
         for correction in campaign.config.correction.methods:
             made = list(_corrected_jobs(root, features, correction, selected, wells))
-            report += [table for job in made if job.rule != "build_consensus" for table in job.tables]
+            report += [table for job in made if job.rule not in _UNREPORTED for table in job.tables]
             yield from made
     variants = itertools.product(campaign.config.features, campaign.config.correction.methods)
     names = [f"{profiles}/{features}.{correction}" for features, correction in variants]
@@ -221,6 +225,12 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
     for job in _explanation_jobs(campaign, root):
         report += job.outputs
         yield job
+    hits = _hits(root, f"{campaign.config.preset_features}.{campaign.config.correction.preset}")
+    report += hits
+    if has_dose_series(campaign):
+        fitted = f"{root}/campaign/screens/dose_response.parquet"
+        yield make_job(root, "fit_dose_response", "doses", "fit_dose_response", [], [hits[1]], [fitted])
+        report.append(fitted)
     if campaign.from_images:
         folder = f"{root}/campaign/embedding"
         report += [
@@ -253,6 +263,7 @@ def _corrected_jobs(root: str, features: str, correction: str, selected: str, we
         ("evaluate_network", "evaluate", [profiles, consensus], [scores, enrichment, perturbations]),
         ("shortlist_perturbations", "shortlist", [profiles, *network[:2], perturbations], [shortlist]),
         ("score_batches", "batches", [profiles, consensus, *wells], [batches]),
+        ("call_hits", "hits", [profiles, selected], _hits(root, name)),
     ):
         yield make_job(root, rule, stage, f"{rule}/{name}", [features, correction], inputs, outputs)
 
@@ -290,6 +301,14 @@ def _exemplar_inputs(campaign: Campaign, root: str, model: str) -> list[str]:
 
 _NETWORK = ("edges.parquet", "nodes.parquet", "network.graphml", "network.h5ad")
 _EVALUATION = ("scores", "enrichment", "batches", "perturbations")
+# Of these the report reads nothing, or the preset's tables only.
+_UNREPORTED = ("build_consensus", "call_hits")
+
+
+def _hits(root: str, name: str) -> list[str]:
+    """Return the tables of activity, distances and controls of one kind of profiles."""
+    screens = [f"{root}/campaign/screens/{name}.{kind}.parquet" for kind in ("distances", "plates")]
+    return [f"{root}/campaign/evaluation/{name}.activity.parquet", *screens]
 
 
 def _sheets(campaign: Campaign, plate: Plate) -> list[str]:

@@ -50,6 +50,7 @@ _PLATE = r"plates/(?P<plate>[^/]+)"
 _BLOCK = r"(?P<block>[^/]+)"
 _FEATURES = r"(?P<features>[^./]+)"
 _SEGMENTER = r"campaign/segmenters/[^/]+/[^/]+"
+_HITS = "activity|distances|plates"
 _FIELD = rf"{_PLATE}/plate\.zarr/[A-Z]+/\d+/\d+"
 _LABELS = r"labels/(zarr\.json|[a-z]+/(zarr\.json|0/.*)?)?"
 
@@ -87,6 +88,8 @@ MEASURES = {
         Measure("build_network", "wells", "wells", "job", rf"campaign/network/{_FEATURES}\..+"),
         Measure("score_batches", "wells", "wells", "job", rf"campaign/evaluation/{_FEATURES}\.[^.]+\.batches\..+"),
         Measure("score_differences", "wells", "job", "job", r"campaign/evaluation/differences\.parquet"),
+        Measure("fit_dose_response", "wells", "job", "job", r"campaign/screens/dose_response\.parquet"),
+        Measure("call_hits", "wells", "wells", "job", rf"campaign/[a-z]+/{_FEATURES}\.[^.]+\.({_HITS})\..+"),
         Measure("evaluate_network", "wells", "wells", "job", rf"campaign/evaluation/{_FEATURES}\..+"),
         Measure("explain_features", "wells", "job", "job", rf"campaign/explanation/{_FEATURES}\.predicted\..+"),
         Measure("show_exemplars", "training", "job", "job", rf"campaign/explanation/{_FEATURES}\.exemplars\..+"),

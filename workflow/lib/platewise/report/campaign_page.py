@@ -22,6 +22,7 @@ from platewise.report.campaign import (
     profile_matrix,
 )
 from platewise.report.differences import difference_metrics, difference_rows, learned_against_classical
+from platewise.report.dose_response import dose_figure, dose_section
 from platewise.report.exemplars import read_exemplars
 from platewise.report.explanation import MOST_TREATMENTS, moved_rows, predicted_features
 from platewise.report.figures import (
@@ -32,6 +33,7 @@ from platewise.report.figures import (
     projection_figure,
 )
 from platewise.report.headline import cautions, judge, network_cautions, screened
+from platewise.report.hits import hit_section
 from platewise.report.html import render_page, write_page
 from platewise.report.metrics import baseline_words
 from platewise.report.numbers import significant
@@ -41,7 +43,7 @@ from platewise.report.scores import UNCORRECTED, baseline_names, batch_rows, sco
 from platewise.report.shortlist import shortlist_section
 from platewise.report.tradeoff import tradeoff_figure
 from platewise.report.training import training_words
-from platewise.tables import read_table, read_tables
+from platewise.tables import read_provenance, read_table, read_tables
 
 # More bad fields than this are on the pages of their plates only.
 _MOST_BAD_ROWS = 500
@@ -76,6 +78,10 @@ class CampaignTables:
         Embedding to what engineered features say of its own (see ``explanation.prediction``).
     exemplars, pictures
         Embedding to the cells that stand for each treatment, and what they look like (see ``explanation.exemplars``).
+    activity, distances, controls
+        Hit calling of the preset (see ``screens.hits``).
+    dose_response
+        Its dose responses (see ``screens.dose_response``); empty where nothing was given at enough doses.
     curves, models
         Embedding to its table of training curves and its ``model.json``.
     """
@@ -99,6 +105,10 @@ class CampaignTables:
     pictures: Mapping[str, str | Path] = field(default_factory=dict)
     curves: Mapping[str, str | Path] = field(default_factory=dict)
     models: Mapping[str, str | Path] = field(default_factory=dict)
+    activity: str | Path = ""
+    distances: str | Path = ""
+    controls: str | Path = ""
+    dose_response: str | Path = ""
 
     def paths(self) -> list[str | Path]:
         """Return every file, in the order of the stages."""
@@ -116,6 +126,7 @@ class CampaignTables:
             *self.enrichment,
             *self.batches,
             self.differences,
+            *(path for path in (self.activity, self.distances, self.controls, self.dose_response) if path),
         ]
 
 
@@ -200,6 +211,10 @@ def report_campaign(
         learned_against_classical=learned_against_classical(data.differences, preset[1]),
         difference_metrics=difference_metrics(data.differences),
         difference_rows=difference_rows(data.differences),
+        hits=None
+        if data.activity is None
+        else hit_section(data.activity, data.distances, data.controls, _level(tables.activity)),
+        doses=None if data.dose_response is None else dose_section(data.dose_response, data.distances),
         moved_kinds=list(data.treatments),
         moved=moved_rows(data.treatments, data.movers),
         moved_more=max(max(map(len, data.treatments.values()), default=0) - MOST_TREATMENTS, 0),
@@ -246,6 +261,10 @@ class _Data:
     treatments: dict[str, pd.DataFrame]
     movers: dict[str, pd.DataFrame]
     predicted: dict[str, pd.DataFrame]
+    activity: pd.DataFrame | None
+    distances: pd.DataFrame | None
+    controls: pd.DataFrame | None
+    dose_response: pd.DataFrame | None
 
     def all_wells(self) -> pd.DataFrame | None:
         return pd.concat(self.qc_wells.values(), ignore_index=True) if self.qc_wells else None
@@ -278,6 +297,10 @@ def _read(tables: CampaignTables) -> _Data:
                 tables.predicted,
             )
         ),
+        *(
+            _words_filled(read_table(path)) if path else None
+            for path in (tables.activity, tables.distances, tables.controls, tables.dose_response)
+        ),
     )
 
 
@@ -287,10 +310,18 @@ def _words_filled(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: table[name].fillna("").astype(str) for name in words})
 
 
+def _level(path: str | Path) -> float:
+    """Return the false discovery rate that a table was made with."""
+    return float(read_provenance(path)["parameters"]["max_q"])
+
+
 def _figures(data: _Data, preset: tuple[str, str], settings: ReportConfig) -> dict[str, Figure]:
     figures = {"figure-network": network_figure(data.nodes, data.edges, settings.max_nodes)}
     if _drawn(data.enrichment):
         figures["figure-enrichment"] = enrichment_figure(data.enrichment, preset)
+    doses = None if data.dose_response is None else dose_figure(data.dose_response, data.distances)
+    if doses is not None:
+        figures["figure-doses"] = doses
     panels = {title: _panel(table, settings.max_points) for title, table in data.profiles.items()}
     figures["figure-batches"] = projection_figure(panels, BATCH, shape_controls=False)
     figures["figure-mechanisms"] = projection_figure(panels, MOA, shape_controls=True)

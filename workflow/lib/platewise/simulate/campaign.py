@@ -19,7 +19,7 @@ import tifffile
 from platewise.errors import DataError
 from platewise.files import whole_file
 from platewise.plan.wells import FORMATS
-from platewise.simulate.compounds import VEHICLE
+from platewise.simulate.compounds import POSITIVE_CONTROL, VEHICLE
 from platewise.simulate.designs import Design, preset
 from platewise.simulate.field import Field, FieldRequest, render_field
 from platewise.simulate.layout import Well, lay_out
@@ -275,6 +275,8 @@ def _write_sheets(design: Design, folder: Path, layout: dict[str, tuple[Well, ..
     _write_text(metadata / "barcode_platemap.csv", _sheet(barcodes, ","))
     known = [{"perturbation": VEHICLE, "moa": "", "control_type": "negcon"}]
     known += [{"perturbation": item.name, "moa": item.moa, "control_type": ""} for item in design.compounds]
+    if design.positives_per_plate:
+        known.append({"perturbation": POSITIVE_CONTROL.name, "moa": POSITIVE_CONTROL.moa, "control_type": "poscon"})
     _write_text(metadata / "external_metadata.tsv", _sheet(known, "\t"))
     plates = [
         {

@@ -13,6 +13,9 @@ _IDIOSYNCRASY = 0.08
 VEHICLE = "DMSO"
 
 
+POSITIVE_DOSE_UM = 10.0
+
+
 @dataclass(frozen=True)
 class Compound:
     """A compound of the library.
@@ -38,6 +41,17 @@ class Compound:
     def active(self) -> bool:
         """Whether the compound does anything at any dose."""
         return self.strength > 0
+
+
+# In wells of positive controls: as strong as the strongest of a library, and saturating.
+POSITIVE_CONTROL = Compound(
+    name="PW-0001",
+    moa="Tubulin polymerization inhibitor",
+    strength=1.35,
+    ec50_um=0.1,
+    hill=1.5,
+    idiosyncrasy=(0.0,) * len(Mechanism),
+)
 
 
 def hill_response(dose_um: float, ec50_um: float, hill: float) -> float:

@@ -31,6 +31,8 @@ class Design:
         Wells of a treatment in a batch, on different plates as far as there are enough.
     cells_per_field
         Expected number of nuclei in a field of untreated cells.
+    positives_per_plate
+        Wells of a plate with the positive control.
     batch_effect
         Factor on how far stain, background, sharpness, bleed-through and illumination of the batches lie apart; the
         demo's is 1.
@@ -51,6 +53,7 @@ class Design:
     replicates: int
     controls_per_plate: int
     cells_per_field: float
+    positives_per_plate: int = 0
     batch_effect: float = 1.0
     library_seed: int = 7
 
@@ -96,7 +99,7 @@ def _check(design: Design) -> None:
                 "use fewer wells or a larger plate",
             )
         )
-    slots = design.plates_per_batch * (design.wells - design.controls_per_plate)
+    slots = design.plates_per_batch * (design.wells - design.controls_per_plate - design.positives_per_plate)
     needed = design.replicates * len(design.doses_um) * sum(count for _, count in design.moas)
     if slots != needed:
         problems.append(
@@ -104,7 +107,7 @@ def _check(design: Design) -> None:
                 f"{place}, wells",
                 f"{slots} wells a batch for treatments",
                 f"{needed}: compounds x doses x replicates",
-                "change wells, controls_per_plate, plates_per_batch, doses_um, moas or replicates",
+                "change wells, controls_per_plate, positives_per_plate, plates_per_batch, doses_um, moas or replicates",
             )
         )
     if problems:
@@ -174,6 +177,22 @@ PRESETS: dict[str, Design] = {
             replicates=2,
             controls_per_plate=12,
             cells_per_field=31,
+        ),
+        Design(
+            name="doses",
+            batches=1,
+            plates_per_batch=3,
+            plate_format=48,
+            wells=48,
+            fields_per_well=1,
+            field_size=540,
+            moas=(("Aurora kinase inhibitor", 2), ("Golgi transport inhibitor", 2), ("Mitochondrial uncoupler", 2)),
+            inactive=1,
+            doses_um=(0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+            replicates=3,
+            controls_per_plate=8,
+            cells_per_field=31,
+            positives_per_plate=4,
         ),
         Design(
             name="small",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from platewise.plan.wells import FORMATS, well_name
-from platewise.simulate.compounds import Compound
+from platewise.simulate.compounds import POSITIVE_CONTROL, POSITIVE_DOSE_UM, Compound
 from platewise.simulate.designs import Design
 
 _CANDIDATES = 200
@@ -66,6 +66,9 @@ def _lay_out_plate(
     free = np.setdiff1d(np.arange(len(grid)), control)
     free = rng.permutation(free)
     free = free[np.argsort(at_edge[free], kind="stable")]
+    # Edge or not; without positive controls nothing is drawn, so that older designs stay as they are.
+    positive = rng.choice(free, design.positives_per_plate, replace=False) if design.positives_per_plate else free[:0]
+    free = free[~np.isin(free, positive)]
     members = rng.permutation(members)
     members = members[np.argsort(-edge_visits[members], kind="stable")]
     content = dict(zip(free.tolist(), members.tolist(), strict=True))
@@ -73,6 +76,8 @@ def _lay_out_plate(
     wells = []
     for number, (row, column) in enumerate(grid.tolist()):
         compound, dose = design.treatments[content[number]] if number in content else (None, 0.0)
+        if number in positive:
+            compound, dose = POSITIVE_CONTROL, POSITIVE_DOSE_UM
         wells.append(Well(well_name(row, column), row, column, bool(at_edge[number]), compound, dose))
     return tuple(wells)
 

@@ -1,0 +1,1 @@
+"""Screens that are read from the same profiles: hits, dose response, and others of their kind."""
