@@ -265,6 +265,7 @@ def test_losses_are_listed(campaign_page):
     (selection,) = campaign_page.rows("Features kept")
     assert selection == {
         "Features": "classical",
+        "Plates looked at": "2",
         "Kept": "1",
         "Left out": "1: NaN 1: correlated above 0.9",
         "Filled in": "2 values of 1 feature, missing in a well, set to the controls' centre",
