@@ -37,8 +37,8 @@ def test_the_odd_plate_is_named_with_its_channels_and_features(tmp_path: Path) -
         "profiles: plates have different features and cannot be compared (2 of 4 plates differ from the 3 features "
         "that most have): plate P1 lacks the channel ER and lacks 1 feature (Cells_Intensity_MeanIntensity_ER) and has "
         "the channel Mito and has 1 feature beside those (Cells_Intensity_MeanIntensity_Mito); plate P4 lacks 1 "
-        "feature (Nuclei_AreaShape_Area). Hint: make these plates again with the channels and settings of the others, or "
-        "take them out of the campaign."
+        "feature (Nuclei_AreaShape_Area). Hint: make these plates again with the channels and settings of the others, "
+        "or take them out of the campaign."
     )
     assert not (tmp_path / "out").exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
@@ -55,10 +56,15 @@ def run_select_features(
     Raises
     ------
     DataError
-        If no feature is left, or a plate that features were not chosen on lacks too many of them.
+        If no well or no feature is left, or a plate that features were not chosen on lacks too many of them.
     """
     paths = list(normalised_paths.values())
     metadata = read_tables(paths, metadata_columns(read_columns(paths[0])))
+    if metadata.empty:
+        raise DataError(
+            "profiles: no plate has a well left, so that there is nothing to choose features on. "
+            "Hint: P/profiles/{features}.wells.dropped.parquet says why each well was left out."
+        )
     features = feature_columns(read_columns(paths[0]))
     plates = {plate: partial(read_table, path) for plate, path in normalised_paths.items()}
     fitted = [plate for plate in plates if fitted_on is None or plate in fitted_on]
@@ -251,8 +257,8 @@ def chosen_features(selection: pd.DataFrame) -> list[str]:
     """
     chosen = selection.loc[selection["Kept"], "Feature"].tolist()
     if not chosen:
-        common = selection["Reason"].str.split("(").str[0].value_counts()
-        found = f"most often: {common.index[0].strip()}" if len(common) else "there were none"
+        common = Counter(reason.split(" (")[0] for reason in selection["Reason"])
+        found = f"most often: {common.most_common(1)[0][0]}" if common else "there were none"
         raise DataError(
             f"profiles.select: none of {len(selection)} features is left ({found}). "
             "Hint: look at these features in .normalised.parquet, and loosen the limits in profiles.select."
