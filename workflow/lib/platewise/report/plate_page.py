@@ -131,8 +131,8 @@ def plate_maps(wells: pd.DataFrame, plate_format: int, channels: Sequence[str]) 
     maps.append(heat_map("map-cells", "Cell count", "cells", plate_format, counts, words, flagged, from_zero=True))
     if LEFT_OUT in wells:
         shares = dict(zip(names, 100 * wells[LEFT_OUT].astype(float), strict=True))
-        title = "Cells left out by rules"
-        maps.append(heat_map("map-left-out", title, "% of cells", plate_format, shares, words, flagged, from_zero=True))
+        title = "Cells left out by rules, %"
+        maps.append(heat_map("map-left-out", title, "%", plate_format, shares, words, flagged, from_zero=True))
     for place, name in enumerate(channels):
         if f"Mean_{name}" in wells:
             values = dict(zip(names, wells[f"Mean_{name}"].astype(float), strict=True))
