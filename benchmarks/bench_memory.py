@@ -10,6 +10,7 @@ against them. Each task runs in a process of its own. Prints one figure a line: 
 import argparse
 import multiprocessing
 import os
+import re
 import resource
 import tempfile
 from collections.abc import Callable
@@ -82,7 +83,7 @@ def tasks(folder: Path, wells: list[str]) -> dict[str, Callable[[], object]]:
             run_normalise_plates, {plate: plate for plate in wells}, normalised, NormaliseConfig()
         ),
         "select_features": partial(
-            run_select_features, list(normalised.values()), path("selected.parquet"), path("s.parquet"), SelectConfig()
+            run_select_features, normalised, path("selected.parquet"), path("s.parquet"), SelectConfig()
         ),
         "correct_batches": partial(
             run_correct_batches, path("selected.parquet"), profiles, path("p.h5ad"), SpheringCorrection()
@@ -119,7 +120,23 @@ def tasks(folder: Path, wells: list[str]) -> dict[str, Callable[[], object]]:
 def measure(task: Callable[[], object], answers: multiprocessing.SimpleQueue) -> None:
     task()
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    answers.put((usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime))
+    # Not ru_maxrss: it begins with what the process that started this one held.
+    peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    answers.put((int(peak[1]) / 1024, usage.ru_utime + usage.ru_stime))
+
+
+def run_alone(name: str, task: Callable[[], object]) -> None:
+    """Run a task in a fresh interpreter, as a job has it, and print its peak memory and CPU time."""
+    context = multiprocessing.get_context("spawn")
+    answers = context.SimpleQueue()
+    process = context.Process(target=measure, args=(task, answers))
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        raise SystemExit(f"{name} failed")
+    memory, cpu = answers.get()
+    print(f"{name}_memory {memory:.0f} MB", flush=True)
+    print(f"{name}_cpu {cpu:.1f} s", flush=True)
 
 
 def main() -> None:
@@ -128,22 +145,12 @@ def main() -> None:
     parser.add_argument("--features", type=int, default=1000)
     parser.add_argument("--replicates", type=int, default=2, help="plates with the same plate map")
     options = parser.parse_args()
-    # A fresh interpreter a task, as a job has it.
-    context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         wells = write_wells(folder, options.plates, options.features, options.replicates)
         print(f"wells {len(wells) * len(WELLS)} wells", flush=True)
         for rule, task in tasks(folder, wells).items():
-            answers = context.SimpleQueue()
-            process = context.Process(target=measure, args=(task, answers))
-            process.start()
-            process.join()
-            if process.exitcode != 0:
-                raise SystemExit(f"{rule} failed")
-            memory, cpu = answers.get()
-            print(f"{rule}_memory {memory:.0f} MB", flush=True)
-            print(f"{rule}_cpu {cpu:.0f} s", flush=True)
+            run_alone(rule, task)
 
 
 if __name__ == "__main__":

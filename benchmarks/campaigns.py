@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from platewise.plan.campaign import Campaign, load_campaign
+from platewise.plan.fitted import fitted_keys, fitted_plates, write_fit
 from platewise.plan.jobs import list_jobs
 from platewise.plan.training import record_path, training_keys, training_plates, write_record
 
@@ -132,3 +133,6 @@ def finish_campaign(config: Path) -> None:
         ]
         folder = record_path(campaign, model).with_name(model)
         write_record(folder, training_keys(campaign, model), [plate.row for plate in plates], crops)
+    for features in campaign.config.features:
+        selection = campaign.folder / "campaign" / "profiles" / f"{features}.selection.parquet"
+        write_fit(selection, fitted_keys(campaign), fitted_plates(campaign, features))

@@ -143,6 +143,10 @@ def test_an_added_plate_is_run_and_embedded_but_nothing_is_trained(either):
     asked_for_all = "train_plates" not in either.settings["embeddings"]["deep"]
     assert ("deep: P004 is new and is embedded as it is" in text) == asked_for_all
     assert (str(either.record) in text) == asked_for_all
+    for features in ("classical", "deep"):
+        record = either.folder / f"results/bench/campaign/profiles/{features}.plates.json"
+        assert f"{features}: P004 is new; scale and features stay fitted" in text
+        assert f"remove {record}" in text
 
 
 def test_an_added_plate_of_another_layout_leaves_the_others_alone(finished):
@@ -158,7 +162,7 @@ def test_the_record_removed_the_network_is_trained_on_all_plates(finished):
     planned, text = finished.plan()
     everywhere = of_plates(PLATES, embed_block=BLOCKS, aggregate_plate=1)
     assert planned == campaign_level() + whole_plate("P004") + everywhere + Counter({("train_embedding", ""): 1})
-    assert "P004 is new" not in text
+    assert "P004 is new and is embedded" not in text
 
 
 def test_a_removed_plate_leaves_the_others_and_the_network_alone(either):
@@ -199,6 +203,24 @@ def test_what_only_the_report_shows_makes_the_report_anew(finished, report):
     finished.set(report=report)
     page = Counter({("report_campaign", ""): 1, ("all", ""): 1})
     assert finished.plan()[0] == page + of_plates(PLATES, report_plate=1)
+
+
+@pytest.mark.parametrize("features", ["classical", "deep"])
+def test_the_record_of_a_fit_removed_scale_and_features_are_fitted_on_all_plates(finished, features):
+    record = f"results/bench/campaign/profiles/{features}.plates.json"
+    finished.add_plate()
+    finished.edit(record, str)
+    (finished.folder / record).unlink()
+    planned, text = finished.plan()
+    assert planned == campaign_level() + whole_plate("P004")
+    assert f"{features}: P004 is new; scale" not in text
+    assert text.count("is new; scale") == 1
+
+
+def test_rules_for_cells_aggregate_every_kind_of_features_anew(finished):
+    finished.set(profiles={"cells": {"size": {}}})
+    again = of_plates(PLATES, aggregate_plate=2, summarise_qc=1, report_plate=1)
+    assert finished.plan()[0] == campaign_level() + again
 
 
 def test_another_consensus_is_built_from_the_same_profiles(finished):

@@ -29,6 +29,7 @@ from platewise.plan.engines import (
     shown_contenders,
     uses_network,
 )
+from platewise.plan.fitted import fit_path, fitted_keys, fitted_plates
 from platewise.plan.jobs import list_jobs, list_targets
 from platewise.plan.segmenters import (
     FOLD_PATTERN,
@@ -77,6 +78,10 @@ try:
     TRAINED_ON = {
         model: training_plates(CAMPAIGN, model) for model in CAMPAIGN.config.embeddings
     }
+    FITTED_ON = {
+        features: fitted_plates(CAMPAIGN, features) if CAMPAIGN.has_profiles else []
+        for features in CAMPAIGN.config.features
+    }
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -89,6 +94,13 @@ if workflow.is_main_process:
             logger.info(
                 f"{model}: {plate} is new and is embedded as it is; to train on it too, remove "
                 f"{record_path(CAMPAIGN, model)}"
+            )
+
+    for features, fitted in FITTED_ON.items():
+        for plate in [name for name in CAMPAIGN.plate_names if name not in fitted]:
+            logger.info(
+                f"{features}: {plate} is new; scale and features stay fitted on the plates before it. To fit them on "
+                f"it too, which moves all profiles, remove {fit_path(CAMPAIGN, features)}"
             )
 
 PLATES = CAMPAIGN.plate_names
@@ -245,6 +257,18 @@ def get_cell_tables(wildcards):
     return of_blocks(f"<results>/plates/{{plate}}/{folder}/{{block}}.parquet")(
         wildcards
     )
+
+
+def get_fitted_plates(wildcards):
+    """The plates that scale and features were first fitted on, or are now."""
+    return FITTED_ON[wildcards.features]
+
+
+def get_judged_cells(wildcards):
+    """The measured cells of a plate, where rules say which of them enter profiles of any features."""
+    if not CAMPAIGN.config.profiles.cells.features:
+        return []
+    return of_blocks("<results>/plates/{plate}/cells/{block}.parquet")(wildcards)
 
 
 def once(get_files):

@@ -7,6 +7,7 @@ if CAMPAIGN.from_images:
         """Level 3: one profile a well."""
         input:
             cells=get_cell_tables,
+            judged=get_judged_cells,
             platemap=get_platemap,
             tables=get_metadata_tables,
         output:
@@ -26,6 +27,7 @@ if CAMPAIGN.from_images:
             plate=get_plate_row,
             metadata=lookup("metadata", within=config),
             aggregate=lookup("profiles/aggregate", within=config),
+            cells=lookup("profiles/cells", within=config),
             algorithm=ALGORITHMS["profiles"],
         script:
             "../scripts/aggregate_plate.py"
@@ -88,6 +90,9 @@ rule normalise_plates:
     params:
         plates=PLATES,
         normalise=lookup("profiles/normalise", within=config),
+        # The plates of the first fit: a new plate does not move old ones. All plates of today once
+        # {features}.plates.json is removed.
+        fitted_on=get_fitted_plates,
         algorithm=ALGORITHMS["profiles"],
     script:
         "../scripts/normalise_plates.py"
@@ -114,7 +119,10 @@ rule select_features:
         mem_mb=asked_memory("select_features", get_campaign_size),
         runtime=asked_runtime("select_features", get_campaign_size),
     params:
+        plates=PLATES,
         select=lookup("profiles/select", within=config),
+        fitted_on=get_fitted_plates,
+        fitted_for=fitted_keys(CAMPAIGN),
         algorithm=ALGORITHMS["profiles"],
     script:
         "../scripts/select_features.py"

@@ -27,6 +27,7 @@ rule summarise_qc:
         metadata=lookup("metadata", within=config),
         channels=lookup("images/channels", within=config),
         border_cells=lookup("profiles/aggregate/border_cells", within=config),
+        cells=lookup("profiles/cells", within=config),
         qc=lookup("qc", within=config),
         algorithm=ALGORITHMS["qc"],
     script:

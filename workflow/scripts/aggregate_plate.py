@@ -2,7 +2,7 @@
 
 from platewise.config.base import parse_section
 from platewise.config.metadata import MetadataConfig
-from platewise.config.profiles import AggregateConfig
+from platewise.config.profiles import AggregateConfig, CellsConfig
 from platewise.jobs import log_to
 from platewise.plan.frame import treatments_frame
 from platewise.plan.plates import PlateRow, read_plate
@@ -18,4 +18,6 @@ run_aggregate_plate(
     plate=plate.row.plate,
     out=snakemake.output.wells,
     config=parse_section(AggregateConfig, snakemake.params.aggregate),
+    cells_config=parse_section(CellsConfig, snakemake.params.cells),
+    judged_paths=snakemake.input.judged,
 )

@@ -10,4 +10,5 @@ run_normalise_plates(
     dict(zip(snakemake.params.plates, snakemake.input, strict=True)),
     dict(zip(snakemake.params.plates, snakemake.output, strict=True)),
     parse_section(NormaliseConfig, snakemake.params.normalise),
+    snakemake.params.fitted_on,
 )

@@ -2,6 +2,7 @@
 
 from platewise.config.base import parse_section
 from platewise.config.metadata import MetadataConfig
+from platewise.config.profiles import CellsConfig
 from platewise.config.qc import QcConfig
 from platewise.jobs import log_to
 from platewise.plan.frame import treatments_frame
@@ -21,4 +22,5 @@ summarise_qc(
     wells_target=snakemake.output.wells,
     cells=snakemake.input.cells,
     border_cells=snakemake.params.border_cells == "keep",
+    rules=parse_section(CellsConfig, snakemake.params.cells),
 )

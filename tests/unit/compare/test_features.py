@@ -194,3 +194,20 @@ def test_groups_are_summarised():
         "MostMoved": "Cells_A_1",
     }
     assert np.isnan(rows[1]["MedianCorrelation"])
+
+
+def test_a_statistic_of_cells_is_a_group_of_its_own():
+    names = [
+        "Nuclei_AreaShape_Area",
+        "Nuclei_AreaShape_Area_MAD",
+        "Deep_012",
+        "Deep_012_Q10",
+        "Cells_Intensity_MADIntensity_ER",
+    ]
+    assert [feature_group(name) for name in names] == [
+        "Nuclei AreaShape",
+        "Nuclei AreaShape MAD",
+        "Deep",
+        "Deep Q10",
+        "Cells Intensity",
+    ]

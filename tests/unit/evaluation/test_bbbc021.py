@@ -51,9 +51,7 @@ def run_campaign(folder: Path, config: dict[str, Any]) -> None:
     run_import_profiles(table, wells)
     run_normalise_plates(wells, normalised, profiles.normalise)
     selected = str(folder / "classical.selected.parquet")
-    run_select_features(
-        list(normalised.values()), selected, str(folder / "classical.selection.parquet"), profiles.select
-    )
+    run_select_features(normalised, selected, str(folder / "classical.selection.parquet"), profiles.select)
     for name, method in CorrectionConfig.model_validate(config["correction"]).methods.items():
         stem = f"{folder}/classical.{name}"
         run_correct_batches(selected, f"{stem}.parquet", f"{stem}.h5ad", method)

@@ -16,6 +16,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[3] / "workflow" / "lib"))
 
 from platewise.algorithms import ALGORITHMS  # noqa: E402
+from platewise.columns import feature_columns  # noqa: E402
 from platewise.config.correction import SpheringCorrection  # noqa: E402
 from platewise.config.evaluation import EvaluationConfig  # noqa: E402
 from platewise.config.network import NetworkConfig  # noqa: E402
@@ -62,7 +63,8 @@ def golden_results() -> dict[str, dict[str, list[float]]]:
     controls = [split_profiles(table)[1][is_negcon(table)] for table in wells]
     scale = fit_campaign_scale(controls, NormaliseConfig())
     normalised = pd.concat([normalise_plate(table, scale, NormaliseConfig()) for table in wells], ignore_index=True)
-    selected = apply_selection(normalised, choose_features(normalised, SelectConfig()))
+    plates = {plate: rows.__getitem__ for plate, rows in normalised.groupby("Metadata_Plate")}
+    selected = apply_selection(normalised, choose_features(plates, feature_columns(normalised.columns), SelectConfig()))
     corrected, chosen = correct(selected, SpheringCorrection())
     treatments = consensus(corrected, "median")
     config = EvaluationConfig(permutations=100, shuffles=20, bootstraps=50, null_size=200)

@@ -25,6 +25,16 @@ NONE = math.nan
         ("Cells_AreaShape_Area", 3, NONE, "cells larger"),
         # The raw values fell, the normalised ones rose: no number.
         ("Cells_AreaShape_Area", 3, 0.5, "cells larger"),
+        ("Nuclei_AreaShape_Area_MAD", 3, 1.62, "size of nuclei more varied"),
+        ("Cells_Correlation_Correlation_DNA_ER_MAD", -3, NONE, "overlap of DNA and ER in cells less varied"),
+        ("Cells_RadialDistribution_FracAtD_ER_4of4_MAD", 3, NONE, "ER at the rim of cells more varied"),
+        ("Nuclei_AreaShape_Area_Q90", 3, 1.62, "nuclei 1.6x larger (percentile 90 of cells)"),
+        (
+            "Nuclei_Texture_Contrast_RNA_3_00_256_Q05",
+            -5,
+            NONE,
+            "RNA of a weaker texture in nuclei (percentile 5 of cells)",
+        ),
         ("Nuclei_AreaShape_Eccentricity", -2, 0.5, "nuclei rounder"),
         ("Nuclei_AreaShape_Solidity", -2, 0.9, "nuclei with a more ragged outline"),
         ("Nuclei_AreaShape_Compactness", 2, 1.5, "nuclei with a more ragged outline"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from platewise.config.profiles import AggregateConfig
 from platewise.errors import DataError
-from platewise.profiles.aggregate import WellProfile, aggregate_well, assemble_wells, run_aggregate_plate
+from platewise.profiles.aggregate import WellProfile, assemble_wells, run_aggregate_plate
 from platewise.tables import read_table
 
 FEATURES = ["Cells_AreaShape_Area", "Nuclei_Intensity_Mean_DNA"]
@@ -54,18 +54,43 @@ def write_cells(folder: Path, *tables: pd.DataFrame) -> list[str]:
     return paths
 
 
-def test_median_without_border_cells_and_missing_values() -> None:
-    cells = cells_of([("A01", 1, 5, False), ("A01", 3, np.nan, False), ("A01", 8, 7, False), ("A01", 99, 99, True)])
-    profile = aggregate_well(cells, FEATURES, AggregateConfig())
-    assert profile.values.tolist() == [3.0, 6.0]
-    assert (profile.cells, profile.border_cells) == (3, 1)
+def aggregated(folder: Path, rows: list[tuple[str, float, float, bool]], **settings: object) -> pd.DataFrame:
+    out = str(folder / "wells.parquet")
+    wells = sorted({well for well, *_ in rows})
+    run_aggregate_plate(write_cells(folder, cells_of(rows)), platemap_of(wells), "P", out, AggregateConfig(**settings))
+    return read_table(out)
 
 
-def test_mean_and_border_cells_on_request() -> None:
-    cells = cells_of([("A01", 1, 5, False), ("A01", 3, 7, True)])
-    profile = aggregate_well(cells, FEATURES, AggregateConfig(method="mean", border_cells="keep"))
-    assert profile.values.tolist() == [2.0, 6.0]
-    assert profile.cells == 2
+def test_median_without_border_cells_and_missing_values(tmp_path: Path) -> None:
+    rows = [("A01", 1, 5, False), ("A01", 3, np.nan, False), ("A01", 8, 7, False), ("A01", 99, 99, True)]
+    done = aggregated(tmp_path, rows)
+    assert done[FEATURES].to_numpy().tolist() == [[3.0, 6.0]]
+    assert done["Metadata_CellCount"].tolist() == [3]
+
+
+def test_mean_and_border_cells_on_request(tmp_path: Path) -> None:
+    done = aggregated(tmp_path, [("A01", 1, 5, False), ("A01", 3, 7, True)], method="mean", border_cells="keep")
+    assert done[FEATURES].to_numpy().tolist() == [[2.0, 6.0]]
+    assert done["Metadata_CellCount"].tolist() == [2]
+
+
+def test_an_infinite_value_is_missing(tmp_path: Path) -> None:
+    rows = [("A01", np.inf, -np.inf, False), ("A01", 3, 2, False), ("A01", 5, 4, False), ("A02", np.inf, 1, False)]
+    for method in ("median", "mean"):
+        done = aggregated(tmp_path, rows, method=method)[FEATURES].to_numpy()
+        np.testing.assert_equal(done, np.array([[4, 3], [np.nan, 1]], dtype=np.float32))
+
+
+def test_a_distribution_has_its_columns_beside_the_median(tmp_path: Path) -> None:
+    # Areas 0 to 10: median 5, deviations 0 1 1 2 2 3 3 4 4 5 5, MAD 3.
+    rows = [("A01", area, 7, False) for area in range(11)]
+    done = aggregated(tmp_path, rows, method="distribution", quantiles=(90, 5))
+    assert done["Cells_AreaShape_Area"].tolist() == [5]
+    assert done["Cells_AreaShape_Area_MAD"].tolist() == [3]
+    assert done["Cells_AreaShape_Area_Q05"].tolist() == [0.5]
+    assert done["Cells_AreaShape_Area_Q90"].tolist() == [9]
+    assert done["Nuclei_Intensity_Mean_DNA_MAD"].tolist() == [0]
+    assert list(done)[-8:] == [f"{name}{end}" for end in ("", "_MAD", "_Q05", "_Q90") for name in FEATURES]
 
 
 def test_a_well_that_spans_files_is_joined_before_its_median(tmp_path: Path) -> None:
@@ -119,7 +144,7 @@ names = st.sampled_from([f"{row}{column:02d}" for row in "ABC" for column in (1,
 @settings(max_examples=60, deadline=None)
 @given(mapped=st.lists(names, unique=True), counts=st.dictionaries(names, st.integers(0, 5)))
 def test_every_well_is_kept_once_or_dropped_once(mapped: list[str], counts: dict[str, int]) -> None:
-    profiles = {well: WellProfile(np.ones(2, dtype=np.float32), count, 0) for well, count in counts.items()}
+    profiles = {well: WellProfile(np.ones(2, dtype=np.float32), (count, 0, 0, 0, 0)) for well, count in counts.items()}
     kept, dropped = assemble_wells(profiles, FEATURES, platemap_of(mapped), "P", AggregateConfig())
     told = [*kept["Metadata_Well"], *(row.split()[1] for row in dropped["Row"])]
     assert sorted(told) == sorted(set(mapped) | set(counts))

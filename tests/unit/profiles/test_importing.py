@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from platewise.config.table import TableColumns, TableConfig
 from platewise.errors import ConfigError, DataError
-from platewise.profiles.importing import choose_features, read_profiles, run_import_profiles
+from platewise.profiles.importing import check_tables, choose_features, read_profiles, run_import_profiles
 from platewise.profiles.plates import plates_of
 from platewise.tables import read_table
 
@@ -146,8 +150,91 @@ def test_no_feature_columns_is_an_error(table_path: Path) -> None:
 def test_tables_with_different_features_are_not_stacked(table_path: Path, tmp_path: Path) -> None:
     other = small_table().assign(plate="P9").rename(columns={"Cells_AreaShape_Area": "Cells_AreaShape_Width"})
     other.to_parquet(tmp_path / "more.parquet")
-    with pytest.raises(ConfigError, match="Cells_AreaShape_Area, Cells_AreaShape_Width only here or only in"):
-        read_profiles(config_for(table_path, tmp_path / "more.parquet"))
+    third = small_table().assign(plate=["P5", "P6", "P5"])
+    third.to_parquet(tmp_path / "third.parquet")
+    config = config_for(table_path, tmp_path / "more.parquet", tmp_path / "third.parquet")
+    said = (
+        r"more\.parquet, header: found this table \(plates P9\) lacks 1 feature \(Cells_AreaShape_Area\) and has 1 "
+        r"feature beside those \(Cells_AreaShape_Width\)"
+    )
+    with pytest.raises(ConfigError, match=said):
+        read_profiles(config)
+    # Already when the campaign is planned, from the headers alone.
+    (problem,) = check_tables(config)
+    assert re.search(said, str(problem))
+
+
+def test_whole_numbers_beside_missing_values_stay_whole(tmp_path: Path) -> None:
+    path = tmp_path / "wells.parquet"
+    drugs = pd.array([7, None, 8], dtype="Int64")
+    small_table().assign(plate=[1, 1, 2], well=["A1", "A2", "A1"], drug=drugs).to_parquet(path)
+    config = config_for(path, negcon=("7",))
+    assert plates_of(config) == ["1", "2"]
+    wells, dropped = read_profiles(config)
+    assert wells["Metadata_Perturbation"].tolist() == ["7", "8"]
+    assert wells["Metadata_ControlType"].tolist() == ["negcon", ""]
+    assert dropped["Reason"].tolist() == ["no perturbation"]
+    assert check_tables(config) == []
+
+
+def test_two_columns_that_are_stored_under_one_name_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "wells.parquet"
+    small_table().assign(Deep_emb_1=[4, 5, 6]).to_parquet(path)
+    with pytest.raises(ConfigError, match=r"found 'Deep_emb_1' twice(.|\n)*Hint: rename one of the columns"):
+        read_profiles(config_for(path, features=("emb_*", "Deep_*")))
+    path = tmp_path / "wells.csv"
+    path.write_text("plate,well,week,drug,um,moa,Cells_X_Y,Cells_X_Y\nP,A01,W,DMSO,,,1,2\n")
+    with pytest.raises(ConfigError, match="found 'Cells_X_Y' twice"):
+        read_profiles(config_for(path))
+
+
+STRANGE = [
+    "a, b",
+    'he said "no"',
+    "β-лактам 薬",
+    "<script>alert(1)</script>",
+    "../../etc/passwd",
+    " x ",
+    "TP53 p.R175H",
+]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(["P1", "P2"]),
+            st.sampled_from(["a1", "A1", "A01", "a01", "b12", "B12", "C03"]),
+            st.sampled_from([*STRANGE, "", None]),
+            st.sampled_from([0, 5, None]),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    kind=st.sampled_from(["parquet", "csv", "tsv"]),
+)
+def test_every_row_is_a_well_or_dropped_or_named_as_a_duplicate(rows: list[tuple], kind: str) -> None:
+    table = pd.DataFrame(rows, columns=["plate", "well", "drug", "cells"]).assign(Cells_X_Y=range(len(rows)))
+    table["cells"] = table["cells"].astype("Int64")
+    columns = TableColumns(plate="plate", well="well", perturbation="drug", cell_count="cells")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"wells.{kind}"
+        table.to_parquet(path) if kind == "parquet" else table.to_csv(path, index=False, sep=",\t"[kind == "tsv"])
+        config = config_for(path, columns=columns)
+        keys = [(plate, well[0].upper() + f"{int(well[1:]):02d}") for plate, well, *_ in rows]
+        if len(set(keys)) < len(keys):
+            with pytest.raises(ConfigError, match="a second time"):
+                read_profiles(config)
+            return
+        wells, dropped = read_profiles(config)
+    assert len(wells) + len(dropped) == len(rows)
+    told = dict(zip(zip(wells["Metadata_Plate"], wells["Metadata_Well"], strict=True), wells["Cells_X_Y"], strict=True))
+    for number, (key, (_, _, drug, cells)) in enumerate(zip(keys, rows, strict=True)):
+        assert (key in told) == (bool(drug) and cells != 0)
+        if key in told:
+            assert told[key] == number
+            given_name = wells.loc[wells["Cells_X_Y"] == number, "Metadata_Perturbation"].item()
+            assert given_name == drug.strip()
 
 
 def test_unknown_control_type_is_an_error(tmp_path: Path) -> None:

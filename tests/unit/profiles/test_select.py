@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 from pycytominer.operations import correlation_threshold, variance_threshold
 
+from platewise.columns import feature_columns
 from platewise.config.profiles import SelectConfig
 from platewise.errors import DataError
 from platewise.profiles.select import (
     apply_selection,
     choose_features,
+    chosen_features,
     correlated_features,
     correlations,
     low_variance,
@@ -49,8 +51,13 @@ def table() -> pd.DataFrame:
     )
 
 
+def choose(table: pd.DataFrame, config: SelectConfig | None = None, **fitted: list[str]) -> pd.DataFrame:
+    plates = {str(plate): rows.__getitem__ for plate, rows in table.groupby("Metadata_Plate")}
+    return choose_features(plates, feature_columns(table.columns), config or SelectConfig(), **fitted)
+
+
 def test_every_feature_has_its_reason(table: pd.DataFrame) -> None:
-    selection = choose_features(table, SelectConfig()).set_index("Feature")
+    selection = choose(table).set_index("Feature")
     assert selection.index[selection["Kept"]].tolist() == ["Cells_A_Good", "Cells_A_Other", "Cells_A_FewGaps"] or (
         selection.index[selection["Kept"]].tolist() == ["Cells_A_Copy", "Cells_A_Other", "Cells_A_FewGaps"]
     )
@@ -68,7 +75,7 @@ def test_every_feature_has_its_reason(table: pd.DataFrame) -> None:
 def test_no_two_kept_features_correlate_and_every_dropped_one_does() -> None:
     rng = np.random.default_rng(1)
     values = rng.normal(size=(200, 5)) @ rng.normal(size=(5, 40)) + 0.3 * rng.normal(size=(200, 40))
-    matrix = correlations(values)
+    matrix = correlations([values[:90], values[90:90], values[90:]], values.mean(axis=0))
     np.testing.assert_allclose(matrix, np.corrcoef(values.T), atol=1e-12)
     dropped = correlated_features(matrix, 0.8)
     kept = sorted(set(range(40)) - {index for index, _, _ in dropped})
@@ -93,7 +100,7 @@ def test_low_variance_is_pycytominers() -> None:
 
 
 def test_what_is_left_missing_becomes_the_controls_centre_and_is_counted(table: pd.DataFrame) -> None:
-    done = apply_selection(table, choose_features(table, SelectConfig()))
+    done = apply_selection(table, choose(table))
     assert done["Metadata_ImputedFeatures"].tolist() == [1] * 5 + [0] * 95
     assert done["Cells_A_FewGaps"].tolist()[:5] == [0.0] * 5
     assert done["Metadata_Well"].tolist() == table["Metadata_Well"].tolist()
@@ -102,14 +109,16 @@ def test_what_is_left_missing_becomes_the_controls_centre_and_is_counted(table: 
 def test_nothing_left_is_an_error() -> None:
     table = table_of({"Cells_A": np.ones(10), "Cells_B": np.zeros(10)})
     with pytest.raises(DataError, match=r"none of 2 features is left \(most often: near-zero variance\).*Hint"):
-        apply_selection(table, choose_features(table, SelectConfig()))
+        chosen_features(choose(table))
 
 
 def test_all_plates_are_judged_together(tmp_path: Path, table: pd.DataFrame) -> None:
-    paths = [str(tmp_path / "1.parquet"), str(tmp_path / "2.parquet")]
-    table[:40].to_parquet(paths[0])
-    table[40:].to_parquet(paths[1])
+    paths = {"P1": str(tmp_path / "1.parquet"), "P2": str(tmp_path / "2.parquet"), "P3": str(tmp_path / "3.parquet")}
+    table[:40].to_parquet(paths["P1"])
+    # A plate whose wells were all dropped; nothing tells the types of its columns.
+    table[40:40].astype({"Metadata_Well": object}).to_parquet(paths["P2"])
+    table[40:].to_parquet(paths["P3"])
     out, selection = str(tmp_path / "selected.parquet"), str(tmp_path / "selection.parquet")
     run_select_features(paths, out, selection, SelectConfig())
-    pd.testing.assert_frame_equal(read_table(selection), choose_features(table, SelectConfig()))
+    pd.testing.assert_frame_equal(read_table(selection), choose(table))
     assert read_table(out)["Metadata_Well"].tolist() == table["Metadata_Well"].tolist()

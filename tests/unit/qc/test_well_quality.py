@@ -11,6 +11,7 @@ from platewise.columns import (
     CELL_COUNT,
     CONTROL_TYPE,
     DOSE,
+    LEFT_OUT,
     MOA,
     PERTURBATION,
     PLATE,
@@ -18,6 +19,7 @@ from platewise.columns import (
     TOUCHES_BORDER,
     WELL,
 )
+from platewise.config.profiles import CellsConfig
 from platewise.config.qc import QcConfig
 from platewise.errors import DataError
 from platewise.qc.task import summarise_qc
@@ -178,6 +180,36 @@ def test_task_takes_counts_and_means_from_cells(tmp_path, border, count, mean):
     assert np.isnan(wells.loc["D06", "Mean_DNA"])
     assert wells["Mean_ER"].isna().all()
     assert read_provenance(tmp_path / "qc" / "wells.parquet")["mean_of"] == "cells"
+
+
+def test_cells_that_rules_leave_out_are_not_counted_and_their_share_is_told(tmp_path):
+    # A01: two whole cells, one of them debris. A02: debris alone. The controls' typical size is 100.
+    rows = [
+        ["A01", False, 10.0, 100.0],
+        ["A01", False, 50.0, 5.0],
+        ["A01", True, 99.0, 100.0],
+        ["A02", False, 1.0, 2.0],
+    ]
+    rows += [["A03", False, 7.0, 100.0], ["A03", False, 9.0, 100.0]]
+    area = "Nuclei_AreaShape_Area"
+    cells = pd.DataFrame(rows, columns=[WELL, TOUCHES_BORDER, "Cells_Intensity_MeanIntensity_DNA", area])
+    write_table(manifest(), tmp_path / "fields.parquet")
+    write_table(cells[:3], tmp_path / "1.parquet")
+    write_table(cells[3:], tmp_path / "2.parquet")
+    summarise_qc(
+        platemap=platemap(),
+        fields=[tmp_path / "fields.parquet"],
+        cells=[tmp_path / "1.parquet", tmp_path / "2.parquet"],
+        channels=["DNA"],
+        settings=QcConfig(),
+        fields_target=tmp_path / "qc" / "fields.parquet",
+        wells_target=tmp_path / "qc" / "wells.parquet",
+        rules=CellsConfig.model_validate({"size": {}}),
+    )
+    wells = read_table(tmp_path / "qc" / "wells.parquet").set_index(WELL)
+    assert wells.loc[["A01", "A02", "A03", "A04"], CELL_COUNT].tolist() == [1, 0, 2, 0]
+    np.testing.assert_equal(wells.loc[["A01", "A02", "A03", "A04"], LEFT_OUT].to_numpy(), [0.5, 1, 0, np.nan])
+    np.testing.assert_equal(wells.loc[["A01", "A02", "A03"], "Mean_DNA"].to_numpy(), [10, np.nan, 8])
 
 
 def test_task_measures_fields_that_were_not_measured(tmp_path):

@@ -257,6 +257,18 @@ def test_the_comparison_of_engines_is_linked_where_there_is_one(write_campaign, 
     assert not campaign_page.root.find("a", href="segmentation.html")
 
 
+def test_plates_that_came_after_the_fit_are_named(write_campaign, campaign, campaign_page, tmp_path):
+    (path,) = campaign.tables.selection.values()
+    write_table(read_table(path), tmp_path / "selection.parquet", {"fitted_on": ["BR001"]})
+    tables = dataclasses.replace(campaign.tables, selection={"classical": tmp_path / "selection.parquet"})
+    page = write_campaign(tmp_path / "index.html", tables=tables)
+    (selection,) = page.rows("Features kept")
+    assert selection["Plates looked at"] == "1"
+    said = "classical: BR002 came after scale and features were fitted: put on that scale"
+    assert said in (tmp_path / "index.html").read_text()
+    assert said not in (campaign.root / "report" / "index.html").read_text()
+
+
 def test_losses_are_listed(campaign_page):
     (bad,) = campaign_page.rows("Fields left out")
     assert (bad["Plate"], bad["Well"], bad["Site"], bad["Reason"]) == ("BR001", BAD_FIELD[0], "2", BAD_FIELD[2])
@@ -265,6 +277,7 @@ def test_losses_are_listed(campaign_page):
     (selection,) = campaign_page.rows("Features kept")
     assert selection == {
         "Features": "classical",
+        "Plates looked at": "2",
         "Kept": "1",
         "Left out": "1: NaN 1: correlated above 0.9",
         "Filled in": "2 values of 1 feature, missing in a well, set to the controls' centre",

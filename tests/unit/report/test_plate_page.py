@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 from small_campaign import BAD_FIELD, BLURRED, CHANNELS, COMMAND, HOSTILE, LOW_WELL, platemap, read_labels
 
-from platewise.columns import CELL_COUNT, PERTURBATION, WELL
+from platewise.columns import CELL_COUNT, LEFT_OUT, PERTURBATION, WELL
 from platewise.config.report import ReportConfig
 from platewise.errors import DataError
 from platewise.report.plate_page import choose_wells
 from platewise.report.thumbnails import cut_middle, shrink, thumbnail
-from platewise.tables import read_table
+from platewise.tables import read_table, write_table
 
 
 def test_tiles_hold_the_totals(plate_page, campaign):
@@ -210,3 +210,16 @@ def _decode(source: str) -> Image.Image:
 
 def _open(png: bytes) -> Image.Image:
     return Image.open(io.BytesIO(png))
+
+
+def test_shares_of_cells_left_out_are_shown_where_there_are_rules(write_plate, plate_page, campaign, tmp_path):
+    assert "Left out by rules" not in plate_page.rows("Every well")[0]
+    wells = read_table(campaign.tables.qc_wells["BR001"])
+    wells[LEFT_OUT] = np.linspace(0, 0.5, len(wells))
+    wells.loc[1, LEFT_OUT] = np.nan
+    write_table(wells, tmp_path / "wells.parquet", {"mean_of": "cells"})
+    page = write_plate(tmp_path / "page.html", qc_wells=tmp_path / "wells.parquet")
+    shown = [row["Left out by rules"] for row in page.rows("Every well")]
+    assert shown[:2] == ["0 %", "no cells"]
+    assert shown[-1] == "50 %"
+    assert "Plate map of Cells left out by rules, %, %, from 0 to" in (tmp_path / "page.html").read_text()

@@ -16,7 +16,7 @@ ALGORITHMS: dict[str, int] = {
     "measure": 2,
     "crop": 1,
     "embedding": 2,
-    "profiles": 3,
+    "profiles": 4,
     "correction": 1,
     "network": 3,
     "shortlist": 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 PLATE = "Metadata_Plate"
@@ -15,6 +16,8 @@ DOSE = "Metadata_Dose"
 MOA = "Metadata_MOA"
 CONTROL_TYPE = "Metadata_ControlType"
 CELL_COUNT = "Metadata_CellCount"
+# Share of a well's cells, those at the border aside, that the rules of profiles.cells left out.
+LEFT_OUT = "Metadata_LeftOutCells"
 
 NEGCON = "negcon"
 POSCON = "poscon"
@@ -22,6 +25,8 @@ CONTROL_TYPES = (NEGCON, POSCON, "")
 
 COMPARTMENTS = ("Nuclei", "Cells", "Cytoplasm")
 FEATURE_PREFIXES = ("Nuclei_", "Cells_", "Cytoplasm_", "Deep_")
+# What is said of a well's cells beside their median or mean: the median absolute deviation, and quantiles in percent.
+STATISTIC_PATTERN = r"MAD|Q[0-9]{2}"
 # Kept with the cells, never part of a profile: they say where a cell lies, not what it looks like.
 _NOT_PROFILED = ("Location", "Center", "Number")
 
@@ -38,6 +43,17 @@ def feature_columns(columns: Iterable[str]) -> list[str]:
     carry no phenotype.
     """
     return [name for name in columns if name.startswith(FEATURE_PREFIXES) and not _is_position(name)]
+
+
+def with_statistic(feature: str, statistic: str) -> str:
+    """Return the column of a statistic other than median and mean: ``Nuclei_AreaShape_Area_MAD``, ``..._Q10``."""
+    return f"{feature}_{statistic}" if statistic else feature
+
+
+def split_statistic(column: str) -> tuple[str, str]:
+    """Return the feature and the statistic of a column; the statistic is empty for a median or mean."""
+    match = re.fullmatch(rf"(.+)_({STATISTIC_PATTERN})", column)
+    return (match[1], match[2]) if match else (column, "")
 
 
 def _is_position(name: str) -> bool:

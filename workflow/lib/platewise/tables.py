@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,31 @@ def write_table(
     with whole_file(path) as temporary:
         # Without checksums a flipped bit can be a wrong number.
         pq.write_table(arrow.replace_schema_metadata(metadata), temporary, compression="zstd", write_page_checksum=True)
+
+
+def write_parts(
+    parts: Iterable[pd.DataFrame], like: pd.DataFrame, path: str | Path, provenance: dict[str, Any] | None = None
+) -> None:
+    """Write a table part by part, one in memory at a time; otherwise as `write_table`.
+
+    Parameters
+    ----------
+    parts
+        Rows, in their order. A part may be empty.
+    like
+        A table with the columns and types of all parts; its rows are not written. An empty part tells no types.
+    path, provenance
+        As of `write_table`.
+    """
+    schema = pa.Table.from_pandas(like, preserve_index=False).schema
+    facts = {"version": __version__} | (provenance or {})
+    schema = schema.with_metadata({**(schema.metadata or {}), _KEY: json.dumps(facts, sort_keys=True).encode()})
+    with (
+        whole_file(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as writer,
+    ):
+        for part in parts:
+            writer.write_table(pa.Table.from_pandas(part, schema=schema, preserve_index=False))
 
 
 def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from platewise.columns import CONTROL_TYPE, NEGCON, PLATE, WELL, feature_columns
+from platewise.columns import CONTROL_TYPE, NEGCON, PLATE, WELL, feature_columns, split_statistic
 from platewise.compare.results import Pair, Results
 from platewise.compare.section import Listing, Section, median, name_few
 from platewise.report.numbers import count, fixed, percent, plural, significant
@@ -153,9 +153,13 @@ def group_features(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def feature_group(name: str) -> str:
-    """Return a feature's group: ``Nuclei_AreaShape_Area`` is of ``Nuclei AreaShape``, ``Deep_012`` of ``Deep``."""
-    parts = name.split("_")
-    return parts[0] if len(parts) < 3 else " ".join(parts[:2])
+    """Return a feature's group: ``Nuclei_AreaShape_Area`` is of ``Nuclei AreaShape``, ``Deep_012`` of ``Deep``.
+
+    A statistic of cells other than median and mean is a group of its own: ``Nuclei AreaShape MAD``, ``Deep Q10``.
+    """
+    measured, statistic = split_statistic(name)
+    parts = measured.split("_")
+    return " ".join([*parts[: 1 if len(parts) < 3 else 2], *([statistic] if statistic else [])])
 
 
 def _correlate(old: Floats, new: Floats, both: npt.NDArray[np.bool_]) -> Floats:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from platewise.columns import STATISTIC_PATTERN
 from platewise.config.base import Section
 
 _NAME = re.compile(r"^[A-Za-z][A-Za-z0-9]*$")
@@ -126,6 +127,10 @@ class ImagesConfig(Section):
                 raise ValueError(
                     f"channel name {name!r} must be a letter followed by letters and digits (it becomes part of "
                     "column names). Hint: write `Mito`, not `Mito_1` or `488 nm`"
+                )
+            if re.fullmatch(STATISTIC_PATTERN, name):
+                raise ValueError(
+                    f"channel name {name!r} ends the columns of a statistic of cells. Hint: give it another name"
                 )
         identifiers = list(channels.values())
         for identifier in identifiers:

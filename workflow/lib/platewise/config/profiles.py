@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from platewise.config.base import Section
+
+EngineeredFeature = Annotated[str, StringConstraints(pattern=r"^(Nuclei|Cells|Cytoplasm)_[A-Za-z]+_.+$")]
 
 
 class AggregateConfig(Section):
     """One profile a well from its cells."""
 
-    method: Literal["median", "mean"] = Field(
-        "median", description="How the cells of a well are summed up. The median ignores debris and dividing outliers."
+    method: Literal["median", "mean", "distribution"] = Field(
+        "median",
+        description="How the cells of a well are summed up. The median ignores debris and dividing outliers. "
+        "`distribution` is the median, the median absolute deviation (columns `..._MAD`) and `quantiles` (`..._Q10`): "
+        "for phenotypes of some cells only; profiles become so many times as wide.",
+    )
+    quantiles: tuple[Annotated[int, Field(ge=1, le=99)], ...] = Field(
+        (10, 90), description="Quantiles of `distribution`, in percent. The median is there in any case."
     )
     border_cells: Literal["leave_out", "keep"] = Field(
         "leave_out",
@@ -22,6 +30,67 @@ class AggregateConfig(Section):
     few_cells: int = Field(
         20, ge=1, description="Wells with fewer cells than this are kept and flagged (`Metadata_FewCells`)."
     )
+
+    @field_validator("quantiles")
+    @classmethod
+    def _each_once(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if 50 in value or len(set(value)) < len(value):
+            raise ValueError(f"quantiles are {list(value)}; expected each once, and not 50, which is the median")
+        return tuple(sorted(value))
+
+    @property
+    def statistics(self) -> list[str]:
+        """What is said of every feature, as its column ends; the first, median or mean, has no ending."""
+        return (
+            ["", "MAD", *(f"Q{percent:02d}" for percent in self.quantiles)] if self.method == "distribution" else [""]
+        )
+
+
+class SizeRule(Section):
+    """Debris and clumps."""
+
+    feature: EngineeredFeature = Field("Nuclei_AreaShape_Area", description="The size of a cell.")
+    smallest: float = Field(
+        0.3, ge=0, lt=1, description="Cells smaller than this share of the typical size are left out as debris."
+    )
+    largest: float | None = Field(
+        None,
+        gt=1,
+        description="Cells larger than this many times the typical size are left out as clumps. Treatments that "
+        "enlarge cells lose theirs, too.",
+    )
+
+
+class OutlierRule(Section):
+    """Cells that are unlike all others."""
+
+    features: tuple[EngineeredFeature, ...] = Field(
+        min_length=1, description="Features that tell a bad cell, such as `Nuclei_Intensity_MeanIntensity_DNA`."
+    )
+    max_mads: float = Field(
+        8.0,
+        gt=0,
+        description="A cell further from the median than this many times 1.4826 median absolute deviations, in any of "
+        "the features, is left out.",
+    )
+
+
+class CellsConfig(Section):
+    """Which cells enter no profile, beside those at the image border. Off unless a rule is given."""
+
+    size: SizeRule | None = Field(None, description="Debris and clumps; `{}` for the defaults.")
+    outliers: OutlierRule | None = Field(None, description="Outliers in features that you name.")
+    typical: Literal["controls", "plate"] = Field(
+        "controls",
+        description="Whose cells are typical: those in the plate's negative controls (all of the plate where there are "
+        "none), or all of the plate.",
+    )
+
+    @property
+    def features(self) -> list[str]:
+        """The features that the rules look at; empty where there is no rule."""
+        size = [self.size.feature] if self.size else []
+        return list(dict.fromkeys([*size, *(self.outliers.features if self.outliers else ())]))
 
 
 class NormaliseConfig(Section):
@@ -35,9 +104,8 @@ class NormaliseConfig(Section):
     prior_controls: float | Literal["auto"] = Field(
         "auto",
         description="How strongly a plate's scale is pulled towards the campaign's: as if that many "
-        "further controls had "
-        "shown the campaign's scale. 0 trusts each plate alone, .inf the campaign alone; `auto` takes what predicts "
-        "held-out controls best.",
+        "further controls had shown the campaign's scale. 0 trusts each plate alone, a million the campaign alone; "
+        "`auto` takes what predicts held-out controls best.",
     )
 
     @field_validator("prior_controls")
@@ -86,6 +154,7 @@ class ConsensusConfig(Section):
 class ProfilesConfig(Section):
     """From cells to profiles."""
 
+    cells: CellsConfig = Field(CellsConfig(), description="Which cells are left out.")
     aggregate: AggregateConfig = Field(default_factory=AggregateConfig, description="Cells to wells.")
     normalise: NormaliseConfig = Field(default_factory=NormaliseConfig, description="Wells to the controls' scale.")
     select: SelectConfig = Field(default_factory=SelectConfig, description="Which features are kept.")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from platewise.columns import split_statistic
+
 # So many things are said of a treatment.
 MOST_PHRASES = 5
 
@@ -136,7 +138,7 @@ _SENSES: tuple[tuple[str, Sense], ...] = (
     ),
     (
         r"RadialDistribution_(FracAtD|MeanFrac)_{c}_(?P<ring>\d+)of(?P<rings>\d+)",
-        Sense("{ring} {stain} in {part}", "more {stain} {ring} of {part}", "less {stain} {ring} of {part}"),
+        Sense("{stain} {ring} of {part}", "more {stain} {ring} of {part}", "less {stain} {ring} of {part}"),
     ),
     (
         r"RadialDistribution_RadialCV_{c}_.+",
@@ -145,7 +147,7 @@ _SENSES: tuple[tuple[str, Sense], ...] = (
     (
         r"Correlation_(Correlation|Overlap|Manders|RWC)_{c}_{d}",
         Sense(
-            "{stain} together in {part}",
+            "overlap of {stain} in {part}",
             "{stain} more in the same places of {part}",
             "{stain} less in the same places of {part}",
         ),
@@ -197,7 +199,7 @@ def phrase(feature: str, effect: float, ratio: float, channels: Sequence[str]) -
     Parameters
     ----------
     feature
-        CellProfiler's name.
+        CellProfiler's name, or that of a statistic other than median and mean (``..._MAD``, ``..._Q10``).
     effect
         Above 0 where it is larger than in controls.
     ratio
@@ -205,7 +207,8 @@ def phrase(feature: str, effect: float, ratio: float, channels: Sequence[str]) -
     channels
         Names of the channels.
     """
-    compartment, _, rest = feature.partition("_")
+    measured, statistic = split_statistic(feature)
+    compartment, _, rest = measured.partition("_")
     if compartment not in _COMPARTMENTS:
         return None
     names = "|".join(re.escape(name) for name in sorted(channels, key=len, reverse=True)) or r"[^_]+"
@@ -226,8 +229,19 @@ def phrase(feature: str, effect: float, ratio: float, channels: Sequence[str]) -
             words = (sense.up if effect > 0 else sense.down).format(**values)
             # What is said of the cytoplasm is seldom another thing than what is said of the cell.
             about = values | {"part": "cells"} if compartment == "Cytoplasm" else values
-            return Phrase(sense.subject.format(**about), words, sense.vague)
+            return _of_statistic(Phrase(sense.subject.format(**about), words, sense.vague), statistic, effect)
     return None
+
+
+def _of_statistic(phrase: Phrase, statistic: str, effect: float) -> Phrase:
+    """Say whether a phrase is of a well's typical cell (no statistic), of a quantile, or of how cells vary."""
+    if statistic == "MAD":
+        # A subject of its own: that cells are larger and that they vary more can both be said.
+        subject = f"spread of the {phrase.subject}"
+        return Phrase(subject, f"{phrase.subject} {'more' if effect > 0 else 'less'} varied", phrase.vague)
+    if statistic:
+        return Phrase(phrase.subject, f"{phrase.words} (percentile {int(statistic[1:])} of cells)", phrase.vague)
+    return phrase
 
 
 def _times(ratio: float) -> str:

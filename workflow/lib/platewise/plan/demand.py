@@ -143,17 +143,21 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
         max(1, size.gpus) * (_TORCH_MB + _CUDA_MB) + 0.01 * size.crops_mb + min(1.1 * size.crops_mb, _CROPS_HELD_MB)
     ),
     "embed_block": lambda size: _TORCH_MB + _CUDA_MB + 11 * size.field_mb,
-    # The cells of a block as Arrow, as pandas, well by well.
-    "aggregate_plate": lambda size: _LIBRARIES_MB + 5 * size.cells_mb,
+    # So many values of a block, as Arrow, as pandas, sorted by well; which well each cell is of.
+    "aggregate_plate": lambda size: _LIBRARIES_MB + min(5 * size.cells_mb, 350) + 0.05 * size.fields,
     "summarise_qc": lambda size: _LIBRARIES_MB + 0.2 * size.fields,
     # A picture is shrunk before the next one is read.
     "report_plate": lambda size: _LIBRARIES_MB + 6 * size.field_mb + 0.05 * size.fields,
     "import_profiles": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb,
     # One plate at a time, and all controls.
     "normalise_plates": lambda size: _LIBRARIES_MB + size.profiles_mb,
-    "select_features": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
+    # Some features of all wells, and how every two features correlate.
+    "select_features": lambda size: (
+        _LIBRARIES_MB + min(6 * size.profiles_mb, 4 * size.wells * 250 * 8 / 2**20) + 5 * size.features**2 * 8 / 2**20
+    ),
     "correct_batches": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb,
-    "build_consensus": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
+    # As float32; only of MODZ and to be written all features at once.
+    "build_consensus": lambda size: _LIBRARIES_MB + 3 * size.profiles_mb,
     # With compiled code of UMAP; profiles lie on disk, their pages count while there is room for them.
     "build_network": lambda size: _UMAP_MB + 4 * size.profiles_mb,
     "shortlist_perturbations": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,

@@ -180,11 +180,12 @@ def _embed_jobs(campaign: Campaign, root: str, plate: Plate, model: str) -> Iter
 def _result_jobs(campaign: Campaign, root: str, plate: Plate) -> Iterator[Job]:
     name = plate.row.plate
     folder, sheets = f"{root}/plates/{name}", _sheets(campaign, plate)
+    judged = _of_blocks(root, plate, "cells") if campaign.config.profiles.cells.features else []
     for features in campaign.config.features:
         tables = _of_blocks(root, plate, "cells" if features == CLASSICAL else f"embeddings/{features}")
         outputs = [f"{folder}/profiles/{features}.wells{ending}.parquet" for ending in ("", ".dropped")]
         place = f"aggregate_plate/{features}/{name}"
-        inputs = [*tables, *sheets]
+        inputs = [*tables, *judged, *sheets]
         yield make_job(root, "aggregate_plate", "profiles", place, [name, features], inputs, outputs, plate=name)
     manifests, qc = _of_blocks(root, plate, "fields"), [f"{folder}/qc/{level}.parquet" for level in ("fields", "wells")]
     inputs = [*manifests, *_of_blocks(root, plate, "cells"), *sheets]

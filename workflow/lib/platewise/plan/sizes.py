@@ -58,10 +58,12 @@ def size_of_plate(campaign: Campaign, plate: str, features: str | None = None) -
 def size_of_profiles(campaign: Campaign, features: str | None = None) -> Size:
     """Return the size of a job on all profiles of one kind of features; of the kind with most for None."""
     wells, different = _wells_of_plates(campaign) if campaign.config.table is None else _wells_of(campaign.config.table)
+    # Every feature of a cell is one of a well, or several.
+    statistics = 1 if campaign.config.table else len(campaign.config.profiles.aggregate.statistics)
     return Size(
         wells=wells,
         treatments=different,
-        features=_features(campaign, features),
+        features=_features(campaign, features) * statistics,
         shuffles=campaign.config.evaluation.shuffles,
     )
 

@@ -7,12 +7,23 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from platewise.algorithms import ALGORITHMS
-from platewise.columns import BATCH, CELL_COUNT, CONTROL_TYPE, DOSE, MOA, PERTURBATION
+from platewise.columns import (
+    BATCH,
+    CELL_COUNT,
+    CONTROL_TYPE,
+    DOSE,
+    MOA,
+    PERTURBATION,
+    feature_columns,
+    metadata_columns,
+)
 from platewise.config.profiles import ConsensusConfig
 from platewise.profiles.frame import join_profiles, split_profiles, treatment_codes
-from platewise.tables import read_table, write_table
+from platewise.tables import read_columns, read_table, write_table
 
 REPLICATES = "Metadata_Replicates"
+# Features combined at a time: of 10,000 wells, 20 MB.
+_CHUNK = 250
 # Below this agreement a replicate still counts a little (Subramanian et al. 2017, L1000).
 MIN_WEIGHT = 0.01
 _FEW = 8
@@ -30,8 +41,19 @@ def run_build_consensus(profiles_path: str, out: str, config: ConsensusConfig) -
     config
         Section ``profiles.consensus``.
     """
+    names = read_columns(profiles_path)
+    metadata = read_table(profiles_path, metadata_columns(names))
+    codes, treatments = treatment_codes(metadata)
+    features = feature_columns(names)
+    combined = np.empty((len(treatments), len(features)), dtype=np.float32)
+    # The weights of MODZ come from all features of a well.
+    step = len(features) if config.method == "modz" else _CHUNK
+    for start in range(0, len(features), max(step, 1)):
+        chunk = features[start : start + step]
+        values = read_table(profiles_path, chunk).to_numpy(dtype=np.float32)
+        combined[:, start : start + len(chunk)] = combine(values, codes, len(treatments), config.method)
     facts = {"stage": "profiles", "algorithm": ALGORITHMS["profiles"], "parameters": config.model_dump()}
-    write_table(consensus(read_table(profiles_path), config.method), out, facts)
+    write_table(join_profiles(describe_treatments(metadata, codes, treatments), combined, features), out, facts)
 
 
 def consensus(table: pd.DataFrame, method: str) -> pd.DataFrame:
@@ -53,6 +75,12 @@ def consensus(table: pd.DataFrame, method: str) -> pd.DataFrame:
     """
     metadata, values, features = split_profiles(table)
     codes, treatments = treatment_codes(metadata)
+    combined = combine(values, codes, len(treatments), method)
+    return join_profiles(describe_treatments(metadata, codes, treatments), combined, features)
+
+
+def describe_treatments(metadata: pd.DataFrame, codes: np.ndarray, treatments: pd.DataFrame) -> pd.DataFrame:
+    """Return the metadata of consensus profiles from that of wells; arguments as `treatment_codes` gives them."""
     grouped = metadata.groupby(codes)
     columns = {
         PERTURBATION: treatments[PERTURBATION],
@@ -63,7 +91,7 @@ def consensus(table: pd.DataFrame, method: str) -> pd.DataFrame:
         BATCH: grouped[BATCH].agg(lambda batches: "|".join(sorted(set(batches)))),
         CELL_COUNT: grouped[CELL_COUNT].mean(),
     }
-    return join_profiles(pd.DataFrame(columns), combine(values, codes, len(treatments), method), features)
+    return pd.DataFrame(columns)
 
 
 def combine(values: np.ndarray, codes: np.ndarray, groups: int, method: str) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
@@ -33,10 +34,12 @@ from platewise.plan.plates import NAME_PATTERN
 from platewise.plan.wells import normal_well
 from platewise.profiles.frame import dropped_path, dropped_table
 from platewise.profiles.plates import bad_plate, plate_name, read_arrow, table_paths, table_schema
+from platewise.profiles.schema import describe_difference
 from platewise.tables import write_table
 
 # More problems than this of one file say nothing new.
 _MAX_PROBLEMS = 20
+_MAX_PLATES = 10
 
 
 def run_import_profiles(config: TableConfig, plate_paths: Mapping[str, str]) -> None:
@@ -88,7 +91,8 @@ def read_profiles(config: TableConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
     parts = [part for part in parts if part is not None]
     if problems:
         raise ConfigError(problems)
-    _same_features(parts, config, problems)
+    columns = [feature_columns(part.columns) for part in parts]
+    _same_features(columns, [set(part[PLATE]) for part in parts], table_paths(config, problems), problems)
     wells = pd.concat(parts, ignore_index=True)
     _no_duplicates(wells, problems)
     if problems:
@@ -122,12 +126,17 @@ def check_tables(config: TableConfig) -> list[Problem]:
     Cheap enough for the planning of a campaign: only the metadata columns are read.
     """
     problems: list[Problem] = []
-    parts = []
-    for path in table_paths(config, problems):
+    parts, columns = [], []
+    paths = table_paths(config, problems)
+    for path in paths:
         names = table_schema(path, problems)
-        if names is not None and _features_of(path, names, config, problems):
+        features = {} if names is None else _features_of(path, names, config, problems)
+        if features:
             table = read_arrow(path, _metadata_of(config), problems)
-            parts.append(None if table is None else _labels(path, table.to_pandas(), config, problems))
+            parts.append(None if table is None else _labels(path, table, config, problems))
+            columns.append(list(features.values()))
+    if not problems:
+        _same_features(columns, [set(part[PLATE]) for part in parts], paths, problems)
     if problems:
         return problems
     wells = pd.concat(parts, ignore_index=True)
@@ -151,12 +160,11 @@ def _read_part(path: str, config: TableConfig, problems: list[Problem]) -> pd.Da
     features = {} if names is None else _features_of(path, names, config, problems)
     if not features:
         return None
-    metadata = _metadata_of(config)
-    table = read_arrow(path, list(dict.fromkeys([*metadata, *features])), problems)
+    table = read_arrow(path, list(dict.fromkeys([*_metadata_of(config), *features])), problems)
     if table is None:
         return None
     body = _numbers(path, table, features, problems)
-    labels = _labels(path, table.select(metadata).to_pandas(), config, problems)
+    labels = _labels(path, table, config, problems)
     return None if body is None or labels is None else pd.concat([labels, body], axis=1)
 
 
@@ -167,6 +175,18 @@ def _metadata_of(config: TableConfig) -> list[str]:
 def _features_of(path: str, names: list[str], config: TableConfig, problems: list[Problem]) -> dict[str, str]:
     metadata = _metadata_of(config)
     features = {column: name for column, name in choose_features(names, config).items() if column not in metadata}
+    twice = [name for name, number in Counter(features.values()).items() if number > 1]
+    twice += [name for name, number in Counter(names).items() if number > 1 and (name in features or name in metadata)]
+    if twice:
+        problems.append(
+            Problem(
+                f"{path}, header",
+                f"{', '.join(map(repr, twice[:5]))} twice",
+                "each feature once, under the name it is stored by",
+                "rename one of the columns, or leave it out with table.exclude",
+            )
+        )
+        return {}
     if not features:
         problems.append(
             Problem(
@@ -197,7 +217,7 @@ def _numbers(path: str, table: pa.Table, features: dict[str, str], problems: lis
         )
     if texts:
         return None
-    body = table.select(list(features)).to_pandas().astype(np.float64)
+    body = table.select(list(features)).to_pandas(ignore_metadata=True).astype(np.float64)
     body.columns = [features[name] for name in body.columns]
     # A ratio by zero is no measurement: missing, as CellProfiler's own nan.
     return body.replace([np.inf, -np.inf], np.nan)
@@ -207,20 +227,21 @@ def _is_numeric(kind: pa.DataType) -> bool:
     return pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)
 
 
-def _labels(path: str, raw: pd.DataFrame, config: TableConfig, problems: list[Problem]) -> pd.DataFrame | None:
+def _labels(path: str, table: pa.Table, config: TableConfig, problems: list[Problem]) -> pd.DataFrame | None:
     spelled, before = config.columns, len(problems)
     # A spreadsheet shows the header as row 1; a Parquet file has none.
-    rows = np.arange(len(raw)) + (1 if path.endswith(".parquet") else 2)
+    rows = np.arange(len(table)) + (1 if path.endswith(".parquet") else 2)
     places = [f"{path}, row {row}" for row in rows]
 
     def texts(column: str | None) -> list[str]:
-        return [""] * len(raw) if column is None else [plate_name(value) for value in raw[column]]
+        # Not through pandas, which makes 5.0 of a whole number beside a missing one.
+        return [""] * len(table) if column is None else [plate_name(value) for value in table[column].to_pylist()]
 
     labels = pd.DataFrame(
         {
             PLATE: texts(spelled.plate),
             WELL: _checked(texts(spelled.well), places, spelled.well, _well, problems),
-            BATCH: texts(spelled.batch) if spelled.batch else ["batch1"] * len(raw),
+            BATCH: texts(spelled.batch) if spelled.batch else ["batch1"] * len(table),
             PERTURBATION: texts(spelled.perturbation),
             DOSE: _checked(texts(spelled.dose), places, str(spelled.dose), _dose, problems),
             MOA: texts(spelled.moa),
@@ -289,15 +310,16 @@ def _checked(texts: list[str], places: list[str], column: str, parse: object, pr
     return values
 
 
-def _same_features(parts: list[pd.DataFrame], config: TableConfig, problems: list[Problem]) -> None:
-    first = set(parts[0].columns)
-    for path, part in zip(config.paths[1:], parts[1:], strict=True):
-        other = sorted(first ^ set(part.columns))
-        if other:
+def _same_features(columns: list[list[str]], plates: list[set[str]], paths: list[str], problems: list[Problem]) -> None:
+    """Hold the features of every table against those that most tables have; ``plates`` are those of each table."""
+    usual, _ = Counter(map(frozenset, columns)).most_common(1)[0]
+    for path, own, held in zip(paths, columns, plates, strict=True):
+        if set(own) != usual:
+            named = ", ".join(sorted(held)[:_MAX_PLATES]) + (", ..." if len(held) > _MAX_PLATES else "")
             problems.append(
                 Problem(
                     f"{path}, header",
-                    f"{', '.join(other[:5])}{', ...' if len(other) > 5 else ''} only here or only in {config.paths[0]}",
+                    f"this table (plates {named}) {describe_difference(own, usual)}",
                     "the same features in all tables",
                     "leave these features out with table.exclude, or make the tables with the same pipeline",
                 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.stats import t as student
 from platewise.algorithms import ALGORITHMS
 from platewise.config.profiles import NormaliseConfig
 from platewise.profiles.frame import is_negcon, join_profiles, split_profiles
+from platewise.profiles.schema import check_plates
 from platewise.tables import read_table, write_table
 
 NORMALISED_TO = "Metadata_NormalisedTo"
@@ -47,7 +49,10 @@ class CampaignScale:
 
 
 def run_normalise_plates(
-    wells_paths: Mapping[str, str], out_paths: Mapping[str, str], config: NormaliseConfig
+    wells_paths: Mapping[str, str],
+    out_paths: Mapping[str, str],
+    config: NormaliseConfig,
+    fitted_on: Collection[str] | None = None,
 ) -> CampaignScale:
     """Normalise every plate of a campaign; one plate is held in memory at a time, and all controls.
 
@@ -59,16 +64,26 @@ def run_normalise_plates(
         ``{features}.normalised.parquet`` by plate; each has the rows of its input, in their order.
     config
         Section ``profiles.normalise``.
+    fitted_on
+        Plates whose controls tell the campaign's scale; all for None. Other plates do not move theirs.
+
+    Raises
+    ------
+    DataError
+        If plates differ in their features.
     """
+    check_plates(wells_paths)
+    fitted = [plate for plate in wells_paths if fitted_on is None or plate in fitted_on]
     controls = {}
-    for plate, path in wells_paths.items():
-        metadata, values, _ = split_profiles(read_table(path))
+    for plate in fitted:
+        metadata, values, _ = split_profiles(read_table(wells_paths[plate]))
         controls[plate] = values[is_negcon(metadata)]
     scale = fit_campaign_scale([rows for rows in controls.values() if len(rows) >= config.min_controls], config)
     facts = {
         "stage": "profiles",
         "algorithm": ALGORITHMS["profiles"],
         "parameters": {**config.model_dump(), "prior_controls": str(config.prior_controls)},
+        "fitted_on": fitted,
         "prior_controls": str(scale.prior_controls),
         "likelihood": {str(prior): value for prior, value in scale.likelihood.items()},
     }
@@ -194,8 +209,6 @@ def _scaled(deviation: np.ndarray, spread: np.ndarray) -> np.ndarray:
 def _nanmedian(values: np.ndarray) -> np.ndarray:
     if values.size == 0:
         return np.full(values.shape[1], np.nan)
-    import warnings
-
     with warnings.catch_warnings():
         # A feature that is missing everywhere has no median; it is dropped at selection.
         warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from platewise.algorithms import ALGORITHMS
-from platewise.columns import SITE, TOUCHES_BORDER, WELL
+from platewise.columns import LEFT_OUT, SITE, TOUCHES_BORDER, WELL
+from platewise.config.profiles import CellsConfig
 from platewise.config.qc import QcConfig
 from platewise.errors import DataError
+from platewise.profiles.cell_quality import KEPT, REASONS, judge_plate, share_left_out
 from platewise.qc.fields import field_quality
 from platewise.qc.wells import METADATA, cell_intensities, well_quality
 from platewise.tables import read_table, read_tables, write_table
@@ -31,6 +33,7 @@ def summarise_qc(
     wells_target: str | Path,
     cells: Sequence[str | Path] = (),
     border_cells: bool = False,
+    rules: CellsConfig | None = None,
     read: ReadField | None = None,
 ) -> None:
     """Write the QC tables of a plate.
@@ -52,6 +55,8 @@ def summarise_qc(
         from the manifests and means from whole fields. The provenance says which (``mean_of``).
     border_cells
         Whether cells that touch the border of their field count: true where they enter the profiles.
+    rules
+        Which other cells enter no profile: they count neither, and each well tells their share.
     read
         ``read(well, site)`` gives a field as (channel, y, x). Called for usable fields whose manifest does not hold
         the channels' measures already.
@@ -68,7 +73,10 @@ def summarise_qc(
     intensities = None
     if cells:
         wanted = [f"Cells_Intensity_MeanIntensity_{name}" for name in channels]
-        intensities = cell_intensities(_read_cells(cells, wanted, border_cells), channels)
+        verdicts = judge_plate(cells, platemap, rules, not border_cells) if rules and rules.features else None
+        intensities = cell_intensities(_read_cells(cells, wanted, border_cells, verdicts), channels)
+        if verdicts is not None:
+            intensities = _add_left_out(intensities, verdicts)
     wells = well_quality(platemap, table, channels, settings, intensities)
     facts = {
         "stage": "qc",
@@ -76,7 +84,7 @@ def summarise_qc(
         "parameters": settings.model_dump(mode="json"),
         "mean_of": "cells" if cells else "fields",
         "border_cells": border_cells,
-    }
+    } | ({"cells": rules.model_dump()} if rules and rules.features else {})
     write_table(table, fields_target, facts)
     write_table(wells, wells_target, facts)
 
@@ -106,14 +114,24 @@ def _add_quality(table: pd.DataFrame, channels: Sequence[str], settings: QcConfi
     return table
 
 
-def _read_cells(paths: Sequence[str | Path], wanted: Sequence[str], border_cells: bool) -> pd.DataFrame:
+def _read_cells(
+    paths: Sequence[str | Path], wanted: Sequence[str], border_cells: bool, verdicts: pd.DataFrame | None
+) -> pd.DataFrame:
     """Read only the columns that are needed: a cell table holds a thousand others."""
     parts = []
     for path in paths:
         there = _column_names(path)
         part = read_table(path, [WELL, TOUCHES_BORDER, *(name for name in wanted if name in there)])
-        parts.append(part if border_cells else part[~part[TOUCHES_BORDER]])
-    return pd.concat(parts, ignore_index=True)
+        parts.append(part if border_cells or verdicts is not None else part[~part[TOUCHES_BORDER]])
+    cells = pd.concat(parts, ignore_index=True)
+    return cells if verdicts is None else cells[(verdicts["Verdict"] == KEPT).to_numpy()]
+
+
+def _add_left_out(intensities: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Add the share of cells that rules left out; a well may have lost all of its cells."""
+    counts = pd.crosstab(verdicts[WELL], verdicts["Verdict"]).reindex(columns=range(len(REASONS)), fill_value=0)
+    shares = pd.Series([share_left_out(row) for row in counts.to_numpy()], index=counts.index.astype(str))
+    return intensities.reindex(intensities.index.union(shares.index)).assign(**{LEFT_OUT: shares})
 
 
 def _column_names(path: str | Path) -> set[str]:

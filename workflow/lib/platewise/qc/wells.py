@@ -7,7 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from platewise.columns import BATCH, CELL_COUNT, CONTROL_TYPE, DOSE, MOA, NEGCON, PERTURBATION, PLATE, SITE, WELL
+from platewise.columns import (
+    BATCH,
+    CELL_COUNT,
+    CONTROL_TYPE,
+    DOSE,
+    LEFT_OUT,
+    MOA,
+    NEGCON,
+    PERTURBATION,
+    PLATE,
+    SITE,
+    WELL,
+)
 from platewise.config.qc import QcConfig
 
 METADATA = (PLATE, WELL, BATCH, PERTURBATION, DOSE, MOA, CONTROL_TYPE)
@@ -36,13 +48,14 @@ def well_quality(
         Thresholds of the flags.
     intensities
         Indexed by well: ``Mean_{channel}`` over the well's cells and ``Metadata_CellCount``, the cells that enter its
-        profile (`cell_intensities`). Without it, counts come from the manifests (all cells) and means from the fields.
+        profile (`cell_intensities`); where rules left cells out, ``Metadata_LeftOutCells``. Without it, counts come
+        from the manifests (all cells) and means from the fields.
 
     Returns
     -------
     wells
-        Metadata, ``Metadata_CellCount``, ``FieldsOk``, ``FieldsBad``, ``Flag`` (words, empty when fine) and
-        ``Mean_{channel}`` (NaN where nothing was measured), in the order of the plate map.
+        Metadata, ``Metadata_CellCount``, ``Metadata_LeftOutCells`` where given, ``FieldsOk``, ``FieldsBad``, ``Flag``
+        (words, empty when fine) and ``Mean_{channel}`` (NaN where nothing was measured), in the order of the plate map.
     """
     names = platemap[WELL]
     ok = fields[fields["Status"] == "ok"]
@@ -50,6 +63,8 @@ def well_quality(
     if intensities is None:
         intensities = _from_fields(ok, channels)
     wells[CELL_COUNT] = _per_well(intensities.get(CELL_COUNT), names, 0).astype(int)
+    if LEFT_OUT in intensities:
+        wells[LEFT_OUT] = _per_well(intensities[LEFT_OUT], names, np.nan).astype(float)
     wells["FieldsOk"] = _per_well(ok.groupby(WELL).size(), names, 0).astype(int)
     wells["FieldsBad"] = _per_well(fields[fields["Status"] != "ok"].groupby(WELL).size(), names, 0).astype(int)
     wells["Flag"] = flag_wells(wells, fields, channels, settings)

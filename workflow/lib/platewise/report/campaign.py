@@ -66,6 +66,7 @@ class Selection:
     """How many features of one kind were kept, and why the others were not.
 
     ``filled`` values of ``gappy`` kept features were missing in a well, and were set to the controls' centre.
+    ``fitted`` plates were looked at; those in ``later`` came after.
     """
 
     features: str
@@ -73,6 +74,8 @@ class Selection:
     dropped: list[tuple[str, int]]
     filled: int
     gappy: int
+    fitted: int
+    later: list[str]
 
 
 def count_campaign(profiles: pd.DataFrame, qc_wells: pd.DataFrame | None, qc_fields: pd.DataFrame | None) -> Counts:
@@ -147,17 +150,22 @@ def losses(paths: Sequence[str | Path], examples: int = 5) -> list[Loss]:
     return found
 
 
-def feature_selection(features: str, selection: pd.DataFrame) -> Selection:
+def feature_selection(
+    features: str, selection: pd.DataFrame, fitted_on: Sequence[str], plates: Sequence[str]
+) -> Selection:
     """Count kept and dropped features of a selection table (``Feature``, ``Kept``, ``Reason``, ``Missing``).
 
-    What a reason says in parentheses is about one feature and left out of the count.
+    What a reason says in parentheses is about one feature and left out of the count. ``plates`` are all of the
+    campaign, ``fitted_on`` those that features were chosen on.
     """
     kept = selection["Kept"].astype(bool)
     reasons = selection.loc[~kept, "Reason"].astype(str).str.split(" (", regex=False).str[0].value_counts()
     dropped = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     gaps = selection.loc[kept, "Missing"]
     reasons = [(reason, int(number)) for reason, number in dropped]
-    return Selection(features, int(kept.sum()), reasons, int(gaps.sum()), int((gaps > 0).sum()))
+    later = [plate for plate in plates if plate not in set(fitted_on)]
+    filled, gappy = int(gaps.sum()), int((gaps > 0).sum())
+    return Selection(features, int(kept.sum()), reasons, filled, gappy, len(fitted_on), later)
 
 
 def profile_matrix(profiles: pd.DataFrame) -> np.ndarray:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from platewise.columns import BATCH, CONTROL_TYPE, MOA, PERTURBATION, metadata_columns
+from platewise.columns import BATCH, CONTROL_TYPE, MOA, PERTURBATION, PLATE, metadata_columns
 from platewise.config.report import ReportConfig
 from platewise.network.communities import STABLE
 from platewise.report.campaign import (
+    Selection,
     bad_field_rows,
     count_campaign,
     feature_selection,
@@ -236,13 +237,21 @@ def report_campaign(
         bad_more=max(len(bad) - _MOST_BAD_ROWS, 0),
         rerun_command=rerun_command,
         losses=losses(tables.dropped),
-        selections=[feature_selection(name, read_table(path)) for name, path in tables.selection.items()],
+        selections=_selections(tables.selection, data),
         trainings=[(name, training_words(tables.models[name]), len(table) > 0) for name, table in data.curves.items()],
         sources=sources(tables.paths(), Path(target).parent.parent),
         versions=dict(versions or {}),
         config=as_yaml(config) if config else "",
     )
     write_page(page, target)
+
+
+def _selections(tables: Mapping[str, str | Path], data: _Data) -> list[Selection]:
+    plates = sorted(set(data.profiles[list(data.profiles)[-1]][PLATE]))
+    return [
+        feature_selection(name, read_table(path), read_provenance(path).get("fitted_on", plates), plates)
+        for name, path in tables.items()
+    ]
 
 
 @dataclass(frozen=True)

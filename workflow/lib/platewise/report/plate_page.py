@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from skimage.transform import resize
 
-from platewise.columns import CELL_COUNT, CONTROL_TYPE, DOSE, MOA, NEGCON, PERTURBATION, POSCON, SITE, WELL
+from platewise.columns import CELL_COUNT, CONTROL_TYPE, DOSE, LEFT_OUT, MOA, NEGCON, PERTURBATION, POSCON, SITE, WELL
 from platewise.config.report import ReportConfig
 from platewise.errors import DataError
 from platewise.report.colours import scale_colours
@@ -114,6 +114,7 @@ def report_plate(
         rerun_command=rerun_command,
         flagged=_rows(wells[wells["Flag"] != ""], channels),
         wells=_rows(wells, channels),
+        judged=LEFT_OUT in wells,
         illumination=[_illumination(name, illumination[name]) for name in channels if name in (illumination or {})],
     )
     write_page(page, target)
@@ -128,6 +129,10 @@ def plate_maps(wells: pd.DataFrame, plate_format: int, channels: Sequence[str]) 
     maps = [layout_map("map-layout", plate_format, controls, words, flagged)]
     counts = dict(zip(names, wells[CELL_COUNT].astype(float), strict=True))
     maps.append(heat_map("map-cells", "Cell count", "cells", plate_format, counts, words, flagged, from_zero=True))
+    if LEFT_OUT in wells:
+        shares = dict(zip(names, 100 * wells[LEFT_OUT].astype(float), strict=True))
+        title = "Cells left out by rules, %"
+        maps.append(heat_map("map-left-out", title, "%", plate_format, shares, words, flagged, from_zero=True))
     for place, name in enumerate(channels):
         if f"Mean_{name}" in wells:
             values = dict(zip(names, wells[f"Mean_{name}"].astype(float), strict=True))
@@ -253,6 +258,7 @@ def _rows(wells: pd.DataFrame, channels: Sequence[str]) -> list[dict]:
                 "moa": row[MOA] or "not known",
                 "control": {NEGCON: "negative control", POSCON: "positive control"}.get(row[CONTROL_TYPE], "no"),
                 "cells": int(row[CELL_COUNT]),
+                "left_out": float(row.get(LEFT_OUT, np.nan)),
                 "fields": f"{int(row['FieldsOk'])} of {int(row['FieldsOk'] + row['FieldsBad'])}",
                 "flag": row["Flag"],
                 "means": [significant(mean) if np.isfinite(mean) else "not measured" for mean in means],
