@@ -44,11 +44,11 @@ def watch(config, *arguments):
 
 def count_jobs(plates, blocks):
     """Jobs of a campaign with one embedding and two corrections."""
-    # Inventory, flat field, store, reference, QC, page, two aggregations; segment, measure, crop, embed.
-    a_plate = 6 + 2 + 4 * blocks
+    # Inventory, flat field, store, reference, DNA content, QC, page, two aggregations; segment, measure, crop, embed.
+    a_plate = 7 + 2 + 4 * blocks
     # Training, normalisation, selection, what moved, five rules of four profiles, what the learned features are like,
-    # exemplars, differences, report, all.
-    return plates * a_plate + 1 + 2 + 2 + 2 + 5 * 4 + 1 + 1 + 1 + 1 + 1
+    # exemplars, DNA content, differences, report, all.
+    return plates * a_plate + 1 + 2 + 2 + 2 + 5 * 4 + 1 + 1 + 1 + 1 + 1 + 1
 
 
 def total(text):

@@ -52,6 +52,7 @@ CAMPAIGN_RULES = [
     "explain_treatments",
     "explain_features",
     "show_exemplars",
+    "score_ploidy",
     "report_campaign",
 ]
 

@@ -21,5 +21,6 @@ ALGORITHMS: dict[str, int] = {
     "network": 2,
     "evaluation": 2,
     "explanation": 1,
+    "ploidy": 1,
     "qc": 1,
 }

@@ -58,7 +58,8 @@ def plate_stages(campaign: Campaign) -> list[str]:
         return []
     embeddings = [f"embed:{model}" for model in campaign.config.embeddings]
     learned = ["crops", *(["reference"] if _scaled(campaign) else []), *embeddings] if embeddings else []
-    return ["inventory", "illumination", "store", "segment", "measure", *learned, "profiles", "qc", "report"]
+    ploidy = ["ploidy"] if campaign.config.ploidy_channel else []
+    return ["inventory", "illumination", "store", "segment", "measure", *learned, "profiles", *ploidy, "qc", "report"]
 
 
 def campaign_stages(campaign: Campaign) -> list[str]:
@@ -70,7 +71,8 @@ def campaign_stages(campaign: Campaign) -> list[str]:
     elif campaign.from_table:
         stages += ["import"]
     profiled = ["normalise", "select", "correct", "consensus", "network", "evaluate", "batches"]
-    return [*stages, *profiled, "differences", "explain", "report"] if campaign.has_profiles else stages
+    profiled += ["differences", "explain", *(["ploidy"] if campaign.config.ploidy_channel else [])]
+    return [*stages, *profiled, "report"] if campaign.has_profiles else stages
 
 
 def _image_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
@@ -182,6 +184,10 @@ def _result_jobs(campaign: Campaign, root: str, plate: Plate) -> Iterator[Job]:
         place = f"aggregate_plate/{features}/{name}"
         inputs = [*tables, *sheets]
         yield make_job(root, "aggregate_plate", "profiles", place, [name, features], inputs, outputs, plate=name)
+    if campaign.config.ploidy_channel:
+        inputs = [*_of_blocks(root, plate, "cells"), *sheets]
+        outputs = [f"{folder}/ploidy/{table}.parquet" for table in _PLOIDY]
+        yield make_job(root, "fit_ploidy", "ploidy", f"fit_ploidy/{name}", [name], inputs, outputs, plate=name)
     manifests, qc = _of_blocks(root, plate, "fields"), [f"{folder}/qc/{level}.parquet" for level in ("fields", "wells")]
     inputs = [*manifests, *_of_blocks(root, plate, "cells"), *sheets]
     yield make_job(root, "summarise_qc", "qc", f"summarise_qc/{name}", [name], inputs, qc, plate=name)
@@ -221,6 +227,11 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
     for job in _explanation_jobs(campaign, root):
         report += job.outputs
         yield job
+    if campaign.config.ploidy_channel:
+        tables = {kind: [f"{root}/plates/{name}/ploidy/{kind}.parquet" for name in campaign.plates] for kind in _PLOIDY}
+        scored = f"{root}/campaign/ploidy/treatments.parquet"
+        yield make_job(root, "score_ploidy", "ploidy", "score_ploidy", [], tables["wells"], [scored])
+        report += [scored, *itertools.chain.from_iterable(tables.values())]
     if campaign.from_images:
         folder = f"{root}/campaign/embedding"
         report += [
@@ -286,6 +297,7 @@ def _exemplar_inputs(campaign: Campaign, root: str, model: str) -> list[str]:
 
 _NETWORK = ("edges.parquet", "nodes.parquet", "network.graphml", "network.h5ad")
 _EVALUATION = ("scores", "enrichment", "batches")
+_PLOIDY = ("peaks", "wells", "histogram")
 
 
 def _sheets(campaign: Campaign, plate: Plate) -> list[str]:

@@ -88,6 +88,8 @@ MEASURES = {
         Measure("explain_features", "wells", "job", "job", rf"campaign/explanation/{_FEATURES}\.predicted\..+"),
         Measure("show_exemplars", "training", "job", "job", rf"campaign/explanation/{_FEATURES}\.exemplars\..+"),
         Measure("explain_treatments", "wells", "wells", "job", rf"campaign/explanation/{_FEATURES}\..+"),
+        Measure("fit_ploidy", "cells", "wells", "job", rf"{_PLATE}/ploidy/.+"),
+        Measure("score_ploidy", "wells", "wells", "job", r"campaign/ploidy/.+"),
         Measure("summarise_qc", "wells", "fields", "job", rf"{_PLATE}/qc/.+"),
         Measure("report_plate", "wells", "wells", "job", r"report/plates/(?P<plate>[^/]+)\.html"),
         Measure("report_campaign", "wells", "wells", "job", r"report/index\.html"),

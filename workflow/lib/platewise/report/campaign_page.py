@@ -34,6 +34,7 @@ from platewise.report.headline import cautions, judge, network_cautions, screene
 from platewise.report.html import render_page, write_page
 from platewise.report.metrics import baseline_words
 from platewise.report.numbers import significant
+from platewise.report.ploidy import PloidyTables, read_ploidy
 from platewise.report.projection import principal_components
 from platewise.report.provenance import as_yaml, sources
 from platewise.report.scores import UNCORRECTED, baseline_names, batch_rows, score_groups
@@ -73,6 +74,8 @@ class CampaignTables:
         Embedding to the cells that stand for each treatment, and what they look like (see ``explanation.exemplars``).
     curves, models
         Embedding to its table of training curves and its ``model.json``.
+    ploidy
+        The tables of DNA content, where it was measured.
     """
 
     scores: Sequence[str | Path]
@@ -93,6 +96,7 @@ class CampaignTables:
     pictures: Mapping[str, str | Path] = field(default_factory=dict)
     curves: Mapping[str, str | Path] = field(default_factory=dict)
     models: Mapping[str, str | Path] = field(default_factory=dict)
+    ploidy: PloidyTables | None = None
 
     def paths(self) -> list[str | Path]:
         """Return every file, in the order of the stages."""
@@ -109,6 +113,7 @@ class CampaignTables:
             *self.enrichment,
             *self.batches,
             self.differences,
+            *(self.ploidy.paths() if self.ploidy else ()),
         ]
 
 
@@ -123,6 +128,7 @@ def report_campaign(
     plate_pages: Mapping[str, str] | None = None,
     segmentation_page: str = "",
     adversarial: Sequence[str] = (),
+    max_q: float = 0.05,
     nuclei_channel: str = "",
     rerun_command: str = "",
     config: Mapping[str, Any] | None = None,
@@ -150,6 +156,8 @@ def report_campaign(
         Address of the page that compares segmentation engines, relative to this one; empty where there is none.
     adversarial
         Embeddings that were trained against the batch, the plate or the position.
+    max_q
+        False discovery rate below which a share of nuclei counts as changed.
     nuclei_channel
         Drawn in blue in pictures of cells, where the config names no colours.
     rerun_command
@@ -173,9 +181,15 @@ def report_campaign(
     cards, most_cells = plate_cards(data.qc_wells, data.qc_fields, formats, pages) if data.qc_wells else ([], 0.0)
     bad = bad_field_rows(data.qc_fields, pages)
     corrections = _corrections(data.batches, preset[1])
+    figures = _figures(data, preset, settings)
+    ploidy, drawn = read_ploidy(tables.ploidy, max_q) if tables.ploidy else (None, None)
+    if drawn:
+        figures["figure-ploidy"] = drawn
     page = render_page(
         "campaign.html.j2",
-        figures=_figures(data, preset, settings),
+        figures=figures,
+        ploidy=ploidy,
+        ploidy_drawn=drawn is not None,
         campaign=campaign,
         segmentation_page=segmentation_page,
         page_title=settings.title or f"Campaign {campaign}",
