@@ -96,8 +96,8 @@ def test_the_sentence_names_what_is_sure_and_what_is_not(tmp_path, campaign):
     )
     assert words.sentence == (
         "Of 4 treatments that could be tested, 1 has more polyploid nuclei than the negative controls of the same "
-        "plates (q < 0.05): sure at 10 40 % (30 % to 50 %; 120 nuclei), controls 2.0 % (1.0 % to 4.0 %). Of 1 "
-        "treatment with too few wells for a test to show it, the interval lies above that of the controls: one well "
+        "plates (q < 0.05): sure at 10: 40 % (30 % to 50 %; 120 nuclei), controls 2.0 % (1.0 % to 4.0 %). Of 1 "
+        "treatment with too few wells for a test to show it, the interval lies above that of the controls: one well: "
         "40 % (30 % to 50 %; 120 nuclei), controls 2.0 % (1.0 % to 4.0 %). How wells of the same treatment differ is "
         "not known there."
     )

@@ -19,9 +19,9 @@ from platewise.report.figures import Figure, finish, label, plain_list
 from platewise.report.numbers import count, dose, is_number, p_value, percent, plural
 from platewise.tables import read_table, read_tables
 
-# More treatments than this are in the tables only, and of so many the histogram is drawn.
+# More treatments than this are in the tables only. Histograms are drawn of those that stand out, or of the first ones.
 MOST_TREATMENTS = 300
-_MOST_CURVES = 4
+_MOST_CURVES, _FEWEST_CURVES = 4, 2
 _MOST_NAMED = 10
 _BINS_PER_OCTAVE = 8
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -107,8 +107,9 @@ def read_ploidy(tables: PloidyTables, max_q: float) -> tuple[PloidyWords, Figure
         read_tables(tables.wells), on=[PLATE, WELL], suffixes=("", "Well")
     )
     histograms = histograms[histograms[PLATE].isin(found[PLATE])]
-    shown = [own.iloc[0] for _, own in ordered if own.iloc[0][CONTROL_TYPE] != NEGCON][:_MOST_CURVES]
-    return words, ploidy_figure(histograms, found, shown)
+    treated = [own[own["Class"] == POLYPLOID].iloc[0] for _, own in ordered if own.iloc[0][CONTROL_TYPE] != NEGCON]
+    standing_out = [row for row in treated if _more(row, max_q) or _apart(row)][:_MOST_CURVES]
+    return words, ploidy_figure(histograms, found, standing_out or treated[:_FEWEST_CURVES])
 
 
 def ploidy_figure(histograms: pd.DataFrame, peaks: pd.DataFrame, shown: Sequence[pd.Series]) -> Figure:
@@ -172,10 +173,11 @@ def ploidy_figure(histograms: pd.DataFrame, peaks: pd.DataFrame, shown: Sequence
 
 def _density(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return the middles of bins of log2 N, and the share of nuclei per octave in them."""
-    places = np.floor(rows["Content"].to_numpy(float) * _BINS_PER_OCTAVE).astype(int)
+    # Two of the table's bins each, so that the peaks lie in the middle of one.
+    places = np.floor(rows["Content"].to_numpy(float) * _BINS_PER_OCTAVE + 0.5).astype(int)
     lowest = -2 * _BINS_PER_OCTAVE
     nuclei = np.bincount(places - lowest, weights=rows["Nuclei"].to_numpy(float), minlength=8 * _BINS_PER_OCTAVE)
-    middles = (np.arange(len(nuclei)) + lowest + 0.5) / _BINS_PER_OCTAVE
+    middles = (np.arange(len(nuclei)) + lowest) / _BINS_PER_OCTAVE
     return middles, nuclei / max(nuclei.sum(), 1) * _BINS_PER_OCTAVE
 
 
@@ -262,7 +264,7 @@ def _sentence(treatments: pd.DataFrame, max_q: float) -> str:
 def _named(rows: pd.DataFrame) -> str:
     """Name treatments with their shares, the largest first."""
     named = [
-        f"{row[PERTURBATION]}{' at ' + dose(row[DOSE]) if is_number(row[DOSE]) else ''} {percent(row['Share'])} "
+        f"{row[PERTURBATION]}{' at ' + dose(row[DOSE]) if is_number(row[DOSE]) else ''}: {percent(row['Share'])} "
         f"({_interval(row)}; {plural(int(row['Nuclei']), 'nucleus', 'nuclei')}), controls "
         f"{percent(row['ControlShare'])} ({_interval(row, 'Control')})"
         for _, row in rows.sort_values("Share", ascending=False).head(_MOST_NAMED).iterrows()
