@@ -41,6 +41,11 @@ if CAMPAIGN.config.ploidy_channel:
     include: "workflow/rules/ploidy.smk"
 
 
+if CAMPAIGN.variants:
+
+    include: "workflow/rules/variants.smk"
+
+
 if CAMPAIGN.from_images and CAMPAIGN.config.ranking:
 
     include: "workflow/rules/ranking.smk"

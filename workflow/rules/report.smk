@@ -7,6 +7,7 @@ rule report_campaign:
     input:
         unpack(get_qc),
         unpack(get_ploidy),
+        variants="<campaign>/variants/impact.parquet" if CAMPAIGN.variants else [],
         plate_pages=get_plate_pages,
         segmentation="<results>/report/segmentation.html" if EVALUATION else [],
         wells=expand(

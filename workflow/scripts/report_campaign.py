@@ -53,6 +53,7 @@ report_campaign(
         curves=dict(zip(features[1:], snakemake.input.curves, strict=True)),
         models=dict(zip(features[1:], snakemake.input.models, strict=True)),
         ploidy=PloidyTables(*ploidy) if config.ploidy_channel else None,
+        variants=snakemake.input.variants or None,
     ),
     settings=config.report,
     plate_format=snakemake.params.plate_formats or config.plate_format,

@@ -22,5 +22,6 @@ ALGORITHMS: dict[str, int] = {
     "evaluation": 2,
     "explanation": 1,
     "ploidy": 1,
+    "variants": 1,
     "qc": 1,
 }

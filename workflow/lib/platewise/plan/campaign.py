@@ -22,6 +22,7 @@ from platewise.plan.check_segmenters import check_segmenters
 from platewise.plan.embeddings import file_problems
 from platewise.plan.plates import Plate, read_plates
 from platewise.plan.sheets import expand
+from platewise.plan.variants import list_variants, variant_problems
 from platewise.profiles.plates import plates_of, table_paths
 from platewise.segmentation.weight_files import weight_problems
 
@@ -61,6 +62,16 @@ class Campaign:
     def has_profiles(self) -> bool:
         """Whether there is something to profile; else the campaign makes segmenters only."""
         return self.from_images or self.from_table
+
+    @property
+    def preset(self) -> str:
+        """The profiles that are judged, as their files are named: features and correction."""
+        return f"{self.config.preset_features}.{self.config.correction.preset}"
+
+    @property
+    def variants(self) -> list[tuple[str, str]]:
+        """Variants with their wild types."""
+        return list_variants(self.plates.values())
 
     @property
     def tables(self) -> list[str]:
@@ -116,6 +127,8 @@ def load_campaign(raw: dict[str, Any], source: str = "config") -> Campaign:
         if not reset & {"metadata", "blocks", "plate_format", "images"}:
             plates = read_plates(sheet, config.plate_format, readers, config.metadata, config.blocks, problems)
             names = list(plates)
+            if config.metadata.table and config.metadata.wild_type:
+                problems += variant_problems(plates.values(), config.metadata.table, config.metadata.wild_type)
     elif config.table is not None and config.plates is None:
         # Needs pandas, which a campaign that starts from images plans without.
         from platewise.profiles.importing import check_tables

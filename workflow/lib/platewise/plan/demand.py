@@ -146,6 +146,8 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     # One number a cell of the plate, and five columns of a block.
     "fit_ploidy": lambda size: _LIBRARIES_MB + 0.05 * size.fields + 0.02 * size.cells_mb,
     "score_ploidy": lambda size: _LIBRARIES_MB + 0.01 * size.wells,
+    # 50 cells a well with the features that are kept, about half, and those of a pair four times as float64.
+    "score_variants": lambda size: _LIBRARIES_MB + 30 * size.profiles_mb,
     "summarise_qc": lambda size: _LIBRARIES_MB + 0.2 * size.fields,
     # A picture is shrunk before the next one is read.
     "report_plate": lambda size: _LIBRARIES_MB + 6 * size.field_mb + 0.05 * size.fields,
@@ -197,6 +199,7 @@ _SECONDS: dict[str, Callable[[Size], float]] = {
     "aggregate_plate": lambda size: 60 + 0.1 * size.fields,
     "fit_ploidy": lambda size: 60 + 0.05 * size.fields,
     "score_ploidy": lambda size: 60 + 0.1 * size.treatments,
+    "score_variants": lambda size: 120 + 10 * size.treatments + 0.5 * size.wells,
     "summarise_qc": lambda size: 60 + 0.1 * size.fields,
     "report_plate": lambda size: 300,
     "import_profiles": lambda size: 60 + 0.5 * size.profiles_mb,

@@ -72,6 +72,7 @@ def campaign_stages(campaign: Campaign) -> list[str]:
         stages += ["import"]
     profiled = ["normalise", "select", "correct", "consensus", "network", "evaluate", "batches"]
     profiled += ["differences", "explain", *(["ploidy"] if campaign.config.ploidy_channel else [])]
+    profiled += ["variants"] if campaign.variants else []
     return [*stages, *profiled, "report"] if campaign.has_profiles else stages
 
 
@@ -232,6 +233,12 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
         scored = f"{root}/campaign/ploidy/treatments.parquet"
         yield make_job(root, "score_ploidy", "ploidy", "score_ploidy", [], tables["wells"], [scored])
         report += [scored, *itertools.chain.from_iterable(tables.values())]
+    if campaign.variants:
+        inputs = [path for plate in campaign.plates.values() for path in _of_blocks(root, plate, "cells")]
+        inputs += [f"{profiles}/{campaign.preset}.parquet", f"{profiles}/{CLASSICAL}.selection.parquet"]
+        impact = f"{root}/campaign/variants/impact.parquet"
+        yield make_job(root, "score_variants", "variants", "score_variants", [], inputs, [impact])
+        report.append(impact)
     if campaign.from_images:
         folder = f"{root}/campaign/embedding"
         report += [

@@ -90,6 +90,7 @@ MEASURES = {
         Measure("explain_treatments", "wells", "wells", "job", rf"campaign/explanation/{_FEATURES}\..+"),
         Measure("fit_ploidy", "cells", "wells", "job", rf"{_PLATE}/ploidy/.+"),
         Measure("score_ploidy", "wells", "wells", "job", r"campaign/ploidy/.+"),
+        Measure("score_variants", "wells", "job", "job", r"campaign/variants/.+"),
         Measure("summarise_qc", "wells", "fields", "job", rf"{_PLATE}/qc/.+"),
         Measure("report_plate", "wells", "wells", "job", r"report/plates/(?P<plate>[^/]+)\.html"),
         Measure("report_campaign", "wells", "wells", "job", r"report/index\.html"),

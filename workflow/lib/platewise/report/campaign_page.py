@@ -39,6 +39,7 @@ from platewise.report.projection import principal_components
 from platewise.report.provenance import as_yaml, sources
 from platewise.report.scores import UNCORRECTED, baseline_names, batch_rows, score_groups
 from platewise.report.training import training_words
+from platewise.report.variants import read_variants
 from platewise.tables import read_table, read_tables
 
 # More bad fields than this are on the pages of their plates only.
@@ -76,6 +77,8 @@ class CampaignTables:
         Embedding to its table of training curves and its ``model.json``.
     ploidy
         The tables of DNA content, where it was measured.
+    variants
+        The table of what variants change, where there are any.
     """
 
     scores: Sequence[str | Path]
@@ -97,6 +100,7 @@ class CampaignTables:
     curves: Mapping[str, str | Path] = field(default_factory=dict)
     models: Mapping[str, str | Path] = field(default_factory=dict)
     ploidy: PloidyTables | None = None
+    variants: str | Path | None = None
 
     def paths(self) -> list[str | Path]:
         """Return every file, in the order of the stages."""
@@ -114,6 +118,7 @@ class CampaignTables:
             *self.batches,
             self.differences,
             *(self.ploidy.paths() if self.ploidy else ()),
+            *([self.variants] if self.variants else ()),
         ]
 
 
@@ -157,7 +162,7 @@ def report_campaign(
     adversarial
         Embeddings that were trained against the batch, the plate or the position.
     max_q
-        False discovery rate below which a share of nuclei counts as changed.
+        False discovery rate below which a share of nuclei, or a variant, counts as changed.
     nuclei_channel
         Drawn in blue in pictures of cells, where the config names no colours.
     rerun_command
@@ -190,6 +195,7 @@ def report_campaign(
         figures=figures,
         ploidy=ploidy,
         ploidy_drawn=drawn is not None,
+        variants=read_variants(tables.variants, max_q) if tables.variants else None,
         campaign=campaign,
         segmentation_page=segmentation_page,
         page_title=settings.title or f"Campaign {campaign}",
