@@ -115,7 +115,7 @@ def test_a_finished_campaign_is_planned_by_reading_each_record_a_few_times(tmp_p
     assert records[9] <= 3 * count_records(Size(9, 4, 24, 9, 6))
 
 
-@pytest.mark.parametrize(("blocks", "jobs"), [(16, 2632), (48, 1032)])
+@pytest.mark.parametrize(("blocks", "jobs"), [(16, 2658), (48, 1058)])
 def test_a_campaign_of_25_plates_has_so_many_jobs(tmp_path, blocks, jobs):
     assert dry_run(write_campaign(tmp_path, 25, 9, blocks)).jobs == jobs == count_jobs(25, 384 // blocks)
 

@@ -43,15 +43,30 @@ def test_correlations_by_hand():
     assert found.wild_type == pytest.approx(np.median(values[kinds == 0]))
     assert found.variant == pytest.approx(np.median(values[kinds == 2]))
     assert found.between == pytest.approx(np.median(values[kinds == 1]))
-    statistic = mannwhitneyu(values[kinds != 1], values[kinds == 1]).statistic
-    assert found.superiority == pytest.approx(statistic / (6 * 9))
+    statistic = mannwhitneyu(values[kinds == 2], values[kinds == 1]).statistic
+    assert found.superiority == pytest.approx(statistic / (3 * 9))
+    contrast = values[kinds == 0].mean() + values[kinds == 2].mean() - 2 * values[kinds == 1].mean()
+    assert found.contrast == pytest.approx(contrast)
     # All 20 exchanges, the real one and its mirror image among them.
     reached = 0
     for chosen in itertools.combinations(range(6), 3):
         own = np.isin(np.arange(6), chosen)
-        same = np.array([own[first] == own[second] for first, second in pairs])
-        reached += mannwhitneyu(values[same], values[~same]).statistic >= statistic - 1e-9
+        sums = np.array([own[first] + 0 + own[second] for first, second in pairs])
+        other = values[sums == 0].mean() + values[sums == 2].mean() - 2 * values[sums == 1].mean()
+        reached += other >= contrast - 1e-9
     assert found.p == pytest.approx(reached / 20)
+
+
+def test_a_wild_type_without_phenotype_does_not_hide_a_variant_with_one():
+    """Wells of a silent wild type, centred on themselves, are like one another less than they are like the variant."""
+    rng = np.random.default_rng(0)
+    mutant, plates = np.tile([False] * 4 + [True], 4), np.repeat(np.arange(4), 5)
+    profiles = rng.normal(size=(20, 60))
+    profiles[~mutant] -= profiles[~mutant].mean(axis=0)
+    profiles[mutant, :20] += 1.5
+    found = compare_correlations(profiles, mutant, plates, 999, rng)
+    assert found.wild_type < found.between + 0.05
+    assert found.p < 0.01
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -28,6 +28,7 @@ IMPACT_COLUMNS = [
     "CorrelationVariant",
     "CorrelationBetween",
     "Superiority",
+    "Contrast",
     "CorrelationP",
     "CorrelationQ",
     "Auc",
@@ -172,6 +173,7 @@ def _impact(
         "CorrelationVariant": test.variant,
         "CorrelationBetween": test.between,
         "Superiority": test.superiority,
+        "Contrast": test.contrast,
         "CorrelationP": test.p,
     }
     if np.isnan(test.p):
