@@ -36,6 +36,16 @@ if CAMPAIGN.from_images:
     include: "workflow/rules/qc.smk"
 
 
+if CAMPAIGN.config.ploidy_channel:
+
+    include: "workflow/rules/ploidy.smk"
+
+
+if CAMPAIGN.variants:
+
+    include: "workflow/rules/variants.smk"
+
+
 if CAMPAIGN.from_images and CAMPAIGN.config.ranking:
 
     include: "workflow/rules/ranking.smk"

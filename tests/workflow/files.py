@@ -52,10 +52,10 @@ def count_files(size):
             (1 + size.rows)
             + (3 + size.channels)
             + 1
-            # Profiles at three levels, QC tables, page.
-            + (3 * features + 2 + 1)
-            # Inventory, flat field, store, reference, QC, page and aggregation.
-            + (6 + features) * a_job
+            # Profiles at three levels, DNA content, QC tables, page.
+            + (3 * features + 3 + 2 + 1)
+            # Inventory, flat field, store, reference, DNA content, QC, page and aggregation.
+            + (7 + features) * a_job
         ),
         campaign=(
             # The network and its record; selections and what moved; profiles, graphs with their shortlist, scores and
@@ -64,10 +64,10 @@ def count_files(size):
             + 4 * features
             + (3 + 5 + 4 + 3) * profiles
             + 3
-            # Exemplars and their pictures.
-            + 2
-            # Training, normalisation, selection, what moved, six rules of every profile, and the four last ones.
-            + (1 + 3 * features + 6 * profiles + 4) * a_job
+            # Exemplars and their pictures, and DNA content.
+            + 3
+            # Training, normalisation, selection, what moved, seven rules of every profile, and the five last ones.
+            + (1 + 3 * features + 7 * profiles + 5) * a_job
         ),
         snakemake=count_records(size),
     )
@@ -76,5 +76,5 @@ def count_files(size):
 def count_records(size):
     """Snakemake's metadata, a file an output: all in one folder."""
     features, profiles = 2, 2 * size.corrections
-    of_plates = 5 * size.plates * size.blocks + (6 + 3 * features) * size.plates
-    return of_plates + 3 + 4 * features + (3 + 5 + 4 + 3) * profiles + 5
+    of_plates = 5 * size.plates * size.blocks + (9 + 3 * features) * size.plates
+    return of_plates + 3 + 4 * features + (3 + 5 + 4 + 3) * profiles + 6

@@ -94,3 +94,15 @@ def test_the_report_carries_the_figures(demo):
     for part in ("Enrichment of shared mechanisms", "Batch effects", "figure-network", "deep", PRESET):
         assert part in page
     assert len(list((demo.results / "report/plates").glob("*.html"))) == 4
+
+
+def test_the_planted_polyploid_compounds_are_found_and_no_other(demo):
+    truth = pd.read_parquet(demo.folder / "rendered/demo/truth/cells.parquet")
+    strong = truth[(truth["Metadata_MOA"] == "Aurora kinase inhibitor") & (truth["Activity"] > 0)]
+    planted = set(strong["Metadata_Perturbation"])
+    assert len(planted) == 2
+    table = pd.read_parquet(demo.results / "campaign/ploidy/treatments.parquet").query("Class == '>4N'")
+    found = table[(table["QValue"] < 0.05) & (table["Superiority"] > 0.5)]
+    assert set(found["Metadata_Perturbation"]) == planted
+    page = (demo.results / "report/index.html").read_text()
+    assert "Of 20 treatments that could be tested, 2 have more polyploid nuclei" in page

@@ -22,6 +22,7 @@ CAMPAIGN_LEVEL = {
     "explain_treatments": 2,
     "explain_features": 1,
     "show_exemplars": 1,
+    "score_ploidy": 1,
     "report_campaign": 1,
     "all": 1,
 }
@@ -102,7 +103,7 @@ def of_plates(plates, **counts):
 
 
 def whole_plate(plate, inventory="inventory_plate"):
-    counts = dict.fromkeys((inventory, *PLATE_RULES[1:], "summarise_qc", "report_plate"), 1)
+    counts = dict.fromkeys((inventory, *PLATE_RULES[1:], "fit_ploidy", "summarise_qc", "report_plate"), 1)
     return of_plates([plate], **counts, **dict.fromkeys(BLOCK_RULES, BLOCKS), aggregate_plate=2)
 
 
@@ -175,19 +176,21 @@ def test_a_removed_plate_leaves_the_others_and_the_network_alone(either):
 def test_a_well_given_something_else_is_aggregated_anew(either):
     """Its images, labels and measurements are what they were, and so is the network."""
     either.edit("map2.txt", lambda text: text.replace("C002", "C003"))
-    once = of_plates(["P003"], aggregate_plate=2, summarise_qc=1, report_plate=1)
+    once = of_plates(["P003"], aggregate_plate=2, fit_ploidy=1, summarise_qc=1, report_plate=1)
     assert either.plan()[0] == campaign_level() + once
 
 
 def test_another_mechanism_in_the_table_is_aggregated_anew(either):
     either.edit("compounds.tsv", lambda text: text.replace("C003\tm3", "C003\tm7"))
-    assert either.plan()[0] == campaign_level() + of_plates(PLATES, aggregate_plate=2, summarise_qc=1, report_plate=1)
+    assert either.plan()[0] == campaign_level() + of_plates(
+        PLATES, aggregate_plate=2, fit_ploidy=1, summarise_qc=1, report_plate=1
+    )
 
 
 def test_a_feature_parameter_measures_anew_and_segments_nothing(finished):
     finished.set(measure={"full_scale": 4095})
     planned, _ = finished.plan()
-    again = of_plates(PLATES, measure_block=BLOCKS, aggregate_plate=1, summarise_qc=1, report_plate=1)
+    again = of_plates(PLATES, measure_block=BLOCKS, aggregate_plate=1, fit_ploidy=1, summarise_qc=1, report_plate=1)
     # The learned features are untouched: of the campaign's level, only one kind of features of two.
     halved = {rule: count if count == 1 else count // 2 for rule, count in CAMPAIGN_LEVEL.items()}
     del halved["show_exemplars"]
@@ -226,7 +229,7 @@ def test_rules_for_cells_aggregate_every_kind_of_features_anew(finished):
 def test_another_consensus_is_built_from_the_same_profiles(finished):
     finished.set(profiles={"consensus": {"method": "mean"}})
     unchanged = ("normalise_plates", "select_features", "correct_batches", "call_hits")
-    explained = ("explain_treatments", "explain_features", "show_exemplars")
+    explained = ("explain_treatments", "explain_features", "show_exemplars", "score_ploidy")
     built = {(rule, ""): count for rule, count in CAMPAIGN_LEVEL.items() if rule not in (*unchanged, *explained)}
     assert finished.plan()[0] == Counter(built)
 
@@ -234,7 +237,7 @@ def test_another_consensus_is_built_from_the_same_profiles(finished):
 def test_a_segmentation_parameter_redoes_all_but_inventory_flat_field_and_network(finished):
     finished.set(segmentation={"nuclei": {"engine": "classical", "nucleus_diameter": 30}})
     blocks = of_plates(PLATES, **dict.fromkeys(BLOCK_RULES, BLOCKS), reference_plate=1)
-    plates = of_plates(PLATES, aggregate_plate=2, summarise_qc=1, report_plate=1)
+    plates = of_plates(PLATES, aggregate_plate=2, fit_ploidy=1, summarise_qc=1, report_plate=1)
     assert finished.plan()[0] == campaign_level() + blocks + plates
 
 

@@ -56,6 +56,17 @@ def test_jump_aurora_inhibition_makes_large_nuclei(jump):
     assert area["F10"] == pytest.approx(area["D14"], rel=0.25)
 
 
+def test_jump_aurora_inhibition_makes_polyploid_cells_and_one_well_proves_nothing(jump):
+    table = pd.read_parquet(jump.results / "campaign/ploidy/treatments.parquet").query("Class == '>4N'")
+    row = table.set_index("Metadata_Perturbation").loc["AMG900"]
+    assert row["Low"] > 0.25
+    assert row["ControlHigh"] < 0.15
+    assert row["PValue"] == 1
+    assert "one well" in row["Note"]
+    page = (jump.results / "report/index.html").read_text()
+    assert "with too few wells for a test to show it, the interval lies above that of the controls: AMG900" in page
+
+
 def test_jump_says_what_it_cannot_mean(jump):
     scores = pd.read_parquet(jump.results / "campaign/evaluation/classical.none.scores.parquet")
     moa = scores[(scores["Metric"] == "map_moa") & (scores["Baseline"] == "")].iloc[0]

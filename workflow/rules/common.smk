@@ -354,6 +354,18 @@ def get_qc(wildcards):
     }
 
 
+def get_ploidy(wildcards):
+    """The tables of DNA content; none where it is not measured."""
+    if not CAMPAIGN.config.ploidy_channel:
+        return {}
+    tables = {"peaks": "peaks", "wells": "wells", "histograms": "histogram"}
+    pattern = "<results>/plates/{plate}/ploidy/{table}.parquet"
+    return {"ploidy_treatments": "<campaign>/ploidy/treatments.parquet"} | {
+        f"ploidy_{kind}": expand(pattern, plate=PLATES, table=table)
+        for kind, table in tables.items()
+    }
+
+
 def get_settings():
     """What the campaign's results depend on: not how its jobs are run."""
     runtime = {"device", "container"}

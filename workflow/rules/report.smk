@@ -6,6 +6,8 @@ rule report_campaign:
     """The campaign's page: what was screened, what it shows, and what cannot be concluded."""
     input:
         unpack(get_qc),
+        unpack(get_ploidy),
+        variants="<campaign>/variants/impact.parquet" if CAMPAIGN.variants else [],
         plate_pages=get_plate_pages,
         segmentation="<results>/report/segmentation.html" if EVALUATION else [],
         wells=expand(

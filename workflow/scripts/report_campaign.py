@@ -6,6 +6,7 @@ from platewise.config.base import parse_section
 from platewise.config.campaign import CampaignConfig
 from platewise.jobs import log_to
 from platewise.report.campaign_page import CampaignTables, report_campaign
+from platewise.report.ploidy import PloidyTables
 from platewise.versions import library_versions
 
 log_to(snakemake.log[0])
@@ -27,6 +28,7 @@ for name in sorted(features, key=lambda name: name == preset[0]):
         path for path in snakemake.input.wells if Path(path).name == f"{name}.wells.parquet"
     ]
     panels[f"{name}, {shown}"] = [corrected[name, shown]]
+ploidy = [snakemake.input.get(f"ploidy_{kind}") for kind in ("treatments", "peaks", "wells", "histograms")]
 report_campaign(
     snakemake.output[0],
     campaign=config.campaign,
@@ -55,11 +57,14 @@ report_campaign(
         controls=snakemake.input.controls,
         dose_response=snakemake.input.dose_response or "",
         models=dict(zip(features[1:], snakemake.input.models, strict=True)),
+        ploidy=PloidyTables(*ploidy) if config.ploidy_channel else None,
+        variants=snakemake.input.variants or None,
     ),
     settings=config.report,
     plate_format=snakemake.params.plate_formats or config.plate_format,
     segmentation_page=Path(snakemake.input.segmentation).name if snakemake.input.segmentation else "",
     adversarial=[name for name, model in config.embeddings.items() if getattr(model, "adversary", None)],
+    max_q=config.evaluation.max_q,
     nuclei_channel=config.segmentation.nuclei_channel or "",
     rerun_command=snakemake.params.rerun,
     config=snakemake.params.config,

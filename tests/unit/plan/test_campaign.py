@@ -127,6 +127,7 @@ def test_embeddings_are_further_features(raw):
             {"cell_channels": ["ER", "Tub"]},
             ["segmentation.cell_channels", "'Tub'"],
         ),
+        ("ploidy", {"channel": "DAPI"}, ["key ploidy.channel", "'DAPI'", "one of DNA, ER"]),
         ("correction", {"preset": "best"}, ["correction", "best", "none, sphering"]),
         (
             "correction",
@@ -285,3 +286,27 @@ def test_planning_imports_nothing_heavy():
     code = "import sys; sys.path.insert(0, 'workflow/lib'); import platewise.plan.campaign; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "zarr", "scanpy", "skimage", "scipy", "numba", "anndata", "plotly"} & set(loaded)
+
+
+GROUPS = [{"group": "AreaShape"}, {"group": "Intensity"}]
+
+
+def ploidy_rules(campaign):
+    return sorted({job.rule for job in list_jobs(campaign) if "ploidy" in job.rule})
+
+
+def test_dna_content_is_scored_where_it_is_measured_and_not_switched_off(raw):
+    rules = ["fit_ploidy", "score_ploidy"]
+    assert ploidy_rules(load_campaign(raw)) == rules
+    assert load_campaign(raw).config.ploidy_channel == "DNA"
+    assert load_campaign(raw | {"ploidy": {"channel": "ER"}}).config.ploidy_channel == "ER"
+    assert ploidy_rules(load_campaign(raw | {"ploidy": None})) == []
+    assert ploidy_rules(load_campaign(raw | {"measure": {"groups": GROUPS}})) == rules
+    for group in GROUPS:
+        assert ploidy_rules(load_campaign(raw | {"measure": {"groups": [group]}})) == []
+
+
+def test_a_dna_channel_of_which_nothing_is_measured_is_refused(raw):
+    message = str(refusal(raw | {"ploidy": {"channel": "DNA"}, "measure": {"groups": GROUPS[:1]}}))
+    for part in ("key ploidy.channel", "only AreaShape is measured", "AreaShape and Intensity among measure.groups"):
+        assert part in message

@@ -55,6 +55,7 @@ CAMPAIGN_RULES = [
     "explain_treatments",
     "explain_features",
     "show_exemplars",
+    "score_ploidy",
     "report_campaign",
 ]
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from platewise.errors import ConfigError
 from platewise.plan.campaign import load_campaign
 from platewise.plan.jobs import campaign_stages, list_jobs, list_targets, plate_stages
 
@@ -63,3 +64,29 @@ def test_targets_are_the_report_and_the_promised_tables(raw):
         "campaign/profiles/classical.selected.parquet",
     } <= names
     assert not [name for name in names if "inventory" in name or "campaign/embedding" in name or "crops" in name]
+
+
+def with_wild_types(raw, tmp_path, wild_type):
+    (tmp_path / "known.tsv").write_text(f"compound\twt\nDMSO\t\nx\t\ny\t{wild_type}\n")
+    raw["metadata"] |= {"table": str(tmp_path / "known.tsv"), "wild_type": "wt"}
+    return raw
+
+
+def test_variants_are_scored_where_the_table_names_wild_types(raw, tmp_path):
+    assert load_campaign(raw).variants == []
+    campaign = load_campaign(with_wild_types(raw, tmp_path, "x"))
+    assert campaign.variants == [("y", "x")]
+    job = next(job for job in list_jobs(campaign) if job.rule == "score_variants")
+    assert len([path for path in job.inputs if "/cells/" in path]) == 4
+    assert job.inputs[-2].endswith(f"campaign/profiles/{campaign.preset}.parquet")
+    assert job.stage in campaign_stages(campaign)
+    assert job.outputs[0] in list_jobs(campaign)[-1].inputs
+
+
+def test_a_perturbation_that_is_its_own_wild_type_is_no_variant(raw, tmp_path):
+    assert load_campaign(with_wild_types(raw, tmp_path, "y")).variants == []
+
+
+def test_a_wild_type_that_no_well_was_given_is_refused(raw, tmp_path):
+    with pytest.raises(ConfigError, match=r"column wt, of y: found 'z'; expected a perturbation that a well was given"):
+        load_campaign(with_wild_types(raw, tmp_path, "z"))

@@ -34,8 +34,11 @@ from platewise.explanation.movers import MOVER_COLUMNS, SUMMARY_COLUMNS
 from platewise.explanation.prediction import PREDICTION_COLUMNS
 from platewise.network.shortlist import CRITERIA, SHORTLIST_COLUMNS
 from platewise.plan.wells import well_name
+from platewise.ploidy.plate import analyse_plate
+from platewise.ploidy.treatments import score_treatments
 from platewise.qc.task import summarise_qc
 from platewise.report.campaign_page import CampaignTables
+from platewise.report.ploidy import PloidyTables
 from platewise.tables import write_table
 from platewise.weights import save_tensors
 
@@ -59,6 +62,7 @@ LOW_WELL = "D07"
 BLURRED = ("E08", 1)
 NOTE = "no two perturbations share a mechanism in the top 1 %: an odds ratio <b>cannot</b> be formed"
 PRESET = ("classical", "sphering")
+KINDS = ("peaks", "wells", "histogram")
 COMMAND = "platewise run --configfile 'my <config>.yaml' --forcerun inventory_plate"
 
 
@@ -262,7 +266,29 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         dose_response=folder / "dose_response.parquet",
         curves={"deep": folder / "curves.parquet"},
         models={"deep": folder / "model.json"},
+        ploidy=_ploidy(root),
     )
+
+
+def _ploidy(root: Path) -> PloidyTables:
+    """The compound with the hostile name makes half of the cells polyploid; the second plate shows no peaks."""
+    rng = np.random.default_rng(5)
+    paths = {kind: [root / "plates" / plate / "ploidy" / f"{kind}.parquet" for plate in PLATES] for kind in KINDS}
+    wells = []
+    for place, plate in enumerate(PLATES):
+        layout = platemap(plate)
+        contents = {}
+        for well, name in zip(layout[WELL], layout[PERTURBATION], strict=True):
+            usual = rng.choice([2.0, 3.0, 4.0], 60, p=[0.6, 0.1, 0.3])
+            content = np.where(rng.random(60) < (0.5 if name == HOSTILE else 0.01), 8.0, usual)
+            contents[well] = content * np.exp(rng.normal(0, (0.08, 0.6)[place], 60))
+        tables = analyse_plate(contents, layout)
+        wells.append(tables[1])
+        for kind, table in zip(KINDS, tables, strict=True):
+            write_table(table, paths[kind][place])
+    scored = root / "campaign" / "ploidy.parquet"
+    write_table(score_treatments(pd.concat(wells), 50, 0), scored)
+    return PloidyTables(scored, *paths.values())
 
 
 def _profiles(rng: np.random.Generator, batch_effect: float) -> pd.DataFrame:

@@ -23,5 +23,7 @@ ALGORITHMS: dict[str, int] = {
     "evaluation": 3,
     "explanation": 1,
     "screens": 1,
+    "ploidy": 1,
+    "variants": 1,
     "qc": 1,
 }

@@ -18,6 +18,7 @@ from platewise.config.images import ImagesConfig
 from platewise.config.measure import MeasureConfig
 from platewise.config.metadata import MetadataConfig
 from platewise.config.network import NetworkConfig
+from platewise.config.ploidy import PLOIDY_GROUPS, PloidyConfig
 from platewise.config.profiles import ProfilesConfig
 from platewise.config.qc import QcConfig
 from platewise.config.ranking import RankingConfig
@@ -98,6 +99,11 @@ class CampaignConfig(Section):
         ShortlistConfig(), description="Which perturbations are worth following up: what they must show."
     )
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How the network is held against annotations.")
+    ploidy: PloidyConfig | None = Field(
+        PloidyConfig(),
+        description="DNA content of nuclei. Nothing is scored where `measure.groups` lacks AreaShape or Intensity, or "
+        "with `null`.",
+    )
     qc: QcConfig = Field(QcConfig(), description="When a field or well is flagged.")
     report: ReportConfig = Field(ReportConfig(), description="What the report shows.")
 
@@ -105,3 +111,11 @@ class CampaignConfig(Section):
     def features(self) -> list[str]:
         """Kinds of features that profiles are made of: ``classical`` and the embeddings."""
         return [CLASSICAL, *self.embeddings]
+
+    @property
+    def ploidy_channel(self) -> str | None:
+        """The channel whose DNA content is scored; None where none is."""
+        measured = {group.group for group in self.measure.groups}
+        if self.plates is None or self.ploidy is None or not measured.issuperset(PLOIDY_GROUPS):
+            return None
+        return self.ploidy.channel or self.segmentation.nuclei_channel

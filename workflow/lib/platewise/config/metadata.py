@@ -38,6 +38,11 @@ class MetadataConfig(Section):
     control_type: str | None = Field(
         None, description="Column of `table` with `negcon` or a value that starts with `poscon`; others are no control."
     )
+    wild_type: str | None = Field(
+        None,
+        description="Column of `table` that names, for a variant, the perturbation that is its wild type, as it reads "
+        "after `metadata.perturbation`. Empty cells: no variant. Without it, no variants are scored.",
+    )
     negcon: tuple[str, ...] = Field((), description="Names of perturbations that are negative controls, such as DMSO.")
     poscon: tuple[str, ...] = Field((), description="Names of perturbations that are positive controls.")
     annotations: AnnotationConfig | None = Field(

@@ -25,8 +25,23 @@ def bootstrap_means(items: Items, resamples: int, rng: np.random.Generator) -> n
     sums, counts = _by_cluster(items.values, items.clusters)
     if len(sums) < 2:
         return np.full(resamples, np.nan)
+    return bootstrap_ratios(sums, counts, resamples, rng)
+
+
+def bootstrap_ratios(sums: np.ndarray, counts: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the sum over the count of every resample of units: ``(resamples,)``, or ``(resamples, columns)``.
+
+    Parameters
+    ----------
+    sums
+        Of the values of each unit, ``(units,)`` or ``(units, columns)``.
+    counts
+        How many values each unit has, ``(units,)``, above 0.
+    resamples, rng
+        How often units are drawn, as many as there are, with replacement.
+    """
     weights = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=resamples)
-    return (weights @ sums) / (weights @ counts)
+    return ((weights @ sums).T / (weights @ counts)).T
 
 
 def paired_p(score: Items, baseline: Items, permutations: int, rng: np.random.Generator) -> float:

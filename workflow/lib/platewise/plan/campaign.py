@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from platewise.config.base import Section, expected_value
 from platewise.config.campaign import CLASSICAL, CampaignConfig
 from platewise.config.embedding import CropsSection
+from platewise.config.ploidy import PLOIDY_GROUPS
 from platewise.config.reference import is_tag, sections_of
 from platewise.config.segmentation import MOVED
 from platewise.errors import ConfigError, Problem
@@ -21,6 +22,7 @@ from platewise.plan.check_segmenters import check_segmenters
 from platewise.plan.embeddings import file_problems
 from platewise.plan.plates import Plate, read_plates
 from platewise.plan.sheets import expand
+from platewise.plan.variants import list_variants, variant_problems
 from platewise.profiles.plates import plates_of, table_paths
 from platewise.segmentation.weight_files import weight_problems
 
@@ -60,6 +62,16 @@ class Campaign:
     def has_profiles(self) -> bool:
         """Whether there is something to profile; else the campaign makes segmenters only."""
         return self.from_images or self.from_table
+
+    @property
+    def preset(self) -> str:
+        """The profiles that are judged, as their files are named: features and correction."""
+        return f"{self.config.preset_features}.{self.config.correction.preset}"
+
+    @property
+    def variants(self) -> list[tuple[str, str]]:
+        """Variants with their wild types."""
+        return list_variants(self.plates.values())
 
     @property
     def tables(self) -> list[str]:
@@ -115,6 +127,8 @@ def load_campaign(raw: dict[str, Any], source: str = "config") -> Campaign:
         if not reset & {"metadata", "blocks", "plate_format", "images"}:
             plates = read_plates(sheet, config.plate_format, readers, config.metadata, config.blocks, problems)
             names = list(plates)
+            if config.metadata.table and config.metadata.wild_type:
+                problems += variant_problems(plates.values(), config.metadata.table, config.metadata.wild_type)
     elif config.table is not None and config.plates is None:
         # Needs pandas, which a campaign that starts from images plans without.
         from platewise.profiles.importing import check_tables
@@ -242,6 +256,25 @@ def _tags(model: type[BaseModel]) -> set[Any]:
     return {value for field in model.model_fields.values() for value in get_args(field.annotation) if is_tag(field)}
 
 
+def _check_ploidy(config: CampaignConfig, source: str) -> Iterable[Problem]:
+    """Find a DNA channel that is none, or that was named although nothing it needs is measured."""
+    named = config.ploidy.channel if config.ploidy else None
+    if named is None:
+        return
+    channels = list(config.images.channels)
+    if named not in channels:
+        remedy = "name a channel of images.channels"
+        yield Problem(f"{source}, key ploidy.channel", repr(named), f"one of {', '.join(channels)}", remedy)
+    elif config.plates is not None and config.ploidy_channel is None:
+        groups = ", ".join(group.group for group in config.measure.groups)
+        yield Problem(
+            f"{source}, key ploidy.channel",
+            f"{named!r}, but of each cell only {groups} is measured",
+            f"{' and '.join(PLOIDY_GROUPS)} among measure.groups",
+            "measure them too, or remove the section ploidy",
+        )
+
+
 def _cross_check(config: CampaignConfig, source: str, plate_names: list[str], reset: set[str]) -> Iterable[Problem]:
     if config.preset_features not in config.features and "embeddings" not in reset:
         yield Problem(
@@ -273,6 +306,8 @@ def _cross_check(config: CampaignConfig, source: str, plate_names: list[str], re
                         "name a channel of images.channels",
                     )
         yield from weight_problems(config.segmentation, source)
+    if config.images is not None and not reset & {"ploidy", "measure"}:
+        yield from _check_ploidy(config, source)
     if config.images is not None:
         yield from config.measure.problems(list(config.images.channels))
     yield from file_problems(config, source)

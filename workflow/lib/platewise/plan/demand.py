@@ -145,6 +145,11 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     "embed_block": lambda size: _TORCH_MB + _CUDA_MB + 11 * size.field_mb,
     # So many values of a block, as Arrow, as pandas, sorted by well; which well each cell is of.
     "aggregate_plate": lambda size: _LIBRARIES_MB + min(5 * size.cells_mb, 350) + 0.05 * size.fields,
+    # One number a cell of the plate, and five columns of a block.
+    "fit_ploidy": lambda size: _LIBRARIES_MB + 0.05 * size.fields + 0.02 * size.cells_mb,
+    "score_ploidy": lambda size: _LIBRARIES_MB + 0.01 * size.wells,
+    # 50 cells a well with the features that are kept, about half, and those of a pair four times as float64.
+    "score_variants": lambda size: _LIBRARIES_MB + 30 * size.profiles_mb,
     "summarise_qc": lambda size: _LIBRARIES_MB + 0.2 * size.fields,
     # A picture is shrunk before the next one is read.
     "report_plate": lambda size: _LIBRARIES_MB + 6 * size.field_mb + 0.05 * size.fields,
@@ -200,6 +205,9 @@ _SECONDS: dict[str, Callable[[Size], float]] = {
     "train_embedding": lambda size: 120 + 0.1 * size.steps,
     "embed_block": lambda size: 60 + 4 * size.fields,
     "aggregate_plate": lambda size: 60 + 0.1 * size.fields,
+    "fit_ploidy": lambda size: 60 + 0.05 * size.fields,
+    "score_ploidy": lambda size: 60 + 0.1 * size.treatments,
+    "score_variants": lambda size: 120 + 10 * size.treatments + 0.5 * size.wells,
     "summarise_qc": lambda size: 60 + 0.1 * size.fields,
     "report_plate": lambda size: 300,
     "import_profiles": lambda size: 60 + 0.5 * size.profiles_mb,

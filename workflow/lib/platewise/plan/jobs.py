@@ -59,7 +59,8 @@ def plate_stages(campaign: Campaign) -> list[str]:
         return []
     embeddings = [f"embed:{model}" for model in campaign.config.embeddings]
     learned = ["crops", *(["reference"] if _scaled(campaign) else []), *embeddings] if embeddings else []
-    return ["inventory", "illumination", "store", "segment", "measure", *learned, "profiles", "qc", "report"]
+    ploidy = ["ploidy"] if campaign.config.ploidy_channel else []
+    return ["inventory", "illumination", "store", "segment", "measure", *learned, "profiles", *ploidy, "qc", "report"]
 
 
 def campaign_stages(campaign: Campaign) -> list[str]:
@@ -71,10 +72,10 @@ def campaign_stages(campaign: Campaign) -> list[str]:
     elif campaign.from_table:
         stages += ["import"]
     profiled = ["normalise", "select", "correct", "consensus", "network", "evaluate", "shortlist", "batches", "hits"]
-    if not campaign.has_profiles:
-        return stages
-    doses = ["doses"] if has_dose_series(campaign) else []
-    return [*stages, *profiled, "differences", "explain", *doses, "report"]
+    profiled += ["differences", "explain", *(["doses"] if has_dose_series(campaign) else [])]
+    profiled += ["ploidy"] if campaign.config.ploidy_channel else []
+    profiled += ["variants"] if campaign.variants else []
+    return [*stages, *profiled, "report"] if campaign.has_profiles else stages
 
 
 def _image_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
@@ -187,6 +188,10 @@ def _result_jobs(campaign: Campaign, root: str, plate: Plate) -> Iterator[Job]:
         place = f"aggregate_plate/{features}/{name}"
         inputs = [*tables, *judged, *sheets]
         yield make_job(root, "aggregate_plate", "profiles", place, [name, features], inputs, outputs, plate=name)
+    if campaign.config.ploidy_channel:
+        inputs = [*_of_blocks(root, plate, "cells"), *sheets]
+        outputs = [f"{folder}/ploidy/{table}.parquet" for table in _PLOIDY]
+        yield make_job(root, "fit_ploidy", "ploidy", f"fit_ploidy/{name}", [name], inputs, outputs, plate=name)
     manifests, qc = _of_blocks(root, plate, "fields"), [f"{folder}/qc/{level}.parquet" for level in ("fields", "wells")]
     inputs = [*manifests, *_of_blocks(root, plate, "cells"), *sheets]
     yield make_job(root, "summarise_qc", "qc", f"summarise_qc/{name}", [name], inputs, qc, plate=name)
@@ -232,6 +237,17 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
         fitted = f"{root}/campaign/screens/dose_response.parquet"
         yield make_job(root, "fit_dose_response", "doses", "fit_dose_response", [], [hits[1]], [fitted])
         report.append(fitted)
+    if campaign.config.ploidy_channel:
+        tables = {kind: [f"{root}/plates/{name}/ploidy/{kind}.parquet" for name in campaign.plates] for kind in _PLOIDY}
+        scored = f"{root}/campaign/ploidy/treatments.parquet"
+        yield make_job(root, "score_ploidy", "ploidy", "score_ploidy", [], tables["wells"], [scored])
+        report += [scored, *itertools.chain.from_iterable(tables.values())]
+    if campaign.variants:
+        inputs = [path for plate in campaign.plates.values() for path in _of_blocks(root, plate, "cells")]
+        inputs += [f"{profiles}/{campaign.preset}.parquet", f"{profiles}/{CLASSICAL}.selection.parquet"]
+        impact = f"{root}/campaign/variants/impact.parquet"
+        yield make_job(root, "score_variants", "variants", "score_variants", [], inputs, [impact])
+        report.append(impact)
     if campaign.from_images:
         folder = f"{root}/campaign/embedding"
         report += [
@@ -310,6 +326,9 @@ def _hits(root: str, name: str) -> list[str]:
     """Return the tables of activity, distances and controls of one kind of profiles."""
     screens = [f"{root}/campaign/screens/{name}.{kind}.parquet" for kind in ("distances", "plates")]
     return [f"{root}/campaign/evaluation/{name}.activity.parquet", *screens]
+
+
+_PLOIDY = ("peaks", "wells", "histogram")
 
 
 def _sheets(campaign: Campaign, plate: Plate) -> list[str]:

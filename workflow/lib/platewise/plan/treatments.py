@@ -24,22 +24,24 @@ class Treatment:
     dose: float
     moa: str
     control_type: str
+    wild_type: str = ""
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """What is known of a perturbation whatever its dose."""
+    """What is known of a perturbation whatever its dose. ``wild_type`` is the name of a variant's wild type."""
 
     name: str
     moa: str
     control_type: str
+    wild_type: str = ""
 
 
 def read_perturbations(metadata: MetadataConfig, problems: list[Problem]) -> dict[str, Perturbation] | None:
     """Read the table of perturbations, keyed as the plate maps key them; None when the config names no table."""
     if metadata.table is None:
         return None
-    wanted = [metadata.key, metadata.perturbation, metadata.moa, metadata.control_type]
+    wanted = [metadata.key, metadata.perturbation, metadata.moa, metadata.control_type, metadata.wild_type]
     path = expand(metadata.table, "config, key metadata.table", problems)
     rows = read_sheet(path, [name for name in wanted if name], "config, key metadata.table", problems)
     found: dict[str, Perturbation] = {}
@@ -51,6 +53,7 @@ def read_perturbations(metadata: MetadataConfig, problems: list[Problem]) -> dic
             name or key,
             _text(row[metadata.moa]) if metadata.moa else "",
             _control_type(row[metadata.control_type]) if metadata.control_type else "",
+            _text(row[metadata.wild_type]) if metadata.wild_type else "",
         )
         if found.get(key, perturbation) != perturbation:
             problems.append(
@@ -225,7 +228,7 @@ def _treatment(
     elif known.name in metadata.poscon:
         control = POSCON
     moa = "" if control == NEGCON else annotations.get(known.name, known.moa)
-    return Treatment(well, known.name, dose, moa, control)
+    return Treatment(well, known.name, dose, moa, control, known.wild_type)
 
 
 def _dose(row: dict[str, str], place: str, metadata: MetadataConfig, problems: list[Problem]) -> float:

@@ -38,12 +38,14 @@ from platewise.report.hits import hit_section
 from platewise.report.html import render_page, write_page
 from platewise.report.metrics import baseline_words
 from platewise.report.numbers import significant
+from platewise.report.ploidy import PloidyTables, read_ploidy
 from platewise.report.projection import principal_components
 from platewise.report.provenance import as_yaml, sources
 from platewise.report.scores import UNCORRECTED, baseline_names, batch_rows, score_groups
 from platewise.report.shortlist import shortlist_section
 from platewise.report.tradeoff import tradeoff_figure
 from platewise.report.training import training_words
+from platewise.report.variants import read_variants
 from platewise.tables import read_provenance, read_table, read_tables
 
 # More bad fields than this are on the pages of their plates only.
@@ -85,6 +87,10 @@ class CampaignTables:
         Its dose responses (see ``screens.dose_response``); empty where nothing was given at enough doses.
     curves, models
         Embedding to its table of training curves and its ``model.json``.
+    ploidy
+        The tables of DNA content, where it was measured.
+    variants
+        The table of what variants change, where there are any.
     """
 
     scores: Sequence[str | Path]
@@ -110,6 +116,8 @@ class CampaignTables:
     distances: str | Path = ""
     controls: str | Path = ""
     dose_response: str | Path = ""
+    ploidy: PloidyTables | None = None
+    variants: str | Path | None = None
 
     def paths(self) -> list[str | Path]:
         """Return every file, in the order of the stages."""
@@ -128,6 +136,8 @@ class CampaignTables:
             *self.batches,
             self.differences,
             *(path for path in (self.activity, self.distances, self.controls, self.dose_response) if path),
+            *(self.ploidy.paths() if self.ploidy else ()),
+            *([self.variants] if self.variants else ()),
         ]
 
 
@@ -142,6 +152,7 @@ def report_campaign(
     plate_pages: Mapping[str, str] | None = None,
     segmentation_page: str = "",
     adversarial: Sequence[str] = (),
+    max_q: float = 0.05,
     nuclei_channel: str = "",
     rerun_command: str = "",
     config: Mapping[str, Any] | None = None,
@@ -169,6 +180,8 @@ def report_campaign(
         Address of the page that compares segmentation engines, relative to this one; empty where there is none.
     adversarial
         Embeddings that were trained against the batch, the plate or the position.
+    max_q
+        False discovery rate below which a share of nuclei, or a variant, counts as changed.
     nuclei_channel
         Drawn in blue in pictures of cells, where the config names no colours.
     rerun_command
@@ -193,10 +206,16 @@ def report_campaign(
     bad = bad_field_rows(data.qc_fields, pages)
     corrections = _corrections(data.batches, preset[1])
     figures = _figures(data, preset, settings)
+    ploidy, drawn = read_ploidy(tables.ploidy, max_q) if tables.ploidy else (None, None)
+    if drawn:
+        figures["figure-ploidy"] = drawn
     page = render_page(
         "campaign.html.j2",
         figures=figures,
         tradeoff_drawn="figure-tradeoff" in figures,
+        ploidy=ploidy,
+        ploidy_drawn=drawn is not None,
+        variants=read_variants(tables.variants, max_q) if tables.variants else None,
         campaign=campaign,
         segmentation_page=segmentation_page,
         page_title=settings.title or f"Campaign {campaign}",

@@ -144,15 +144,20 @@ def field_paths(folder: Path, plate: str, well: Well, site: int) -> FieldPaths:
 
 
 def _stamp(design: Design, seed: int) -> str:
-    compounds = [dataclasses.asdict(compound) for compound in design.compounds]
+    # What a design does not use is not told, so that folders which were rendered before there was such a thing stay.
+    compounds = [_without_empty(dataclasses.asdict(compound), "wild_type") for compound in design.compounds]
     facts = {
         "renderer": RENDERER_VERSION,
         "seed": seed,
-        "design": dataclasses.asdict(design),
+        "design": _without_empty(dataclasses.asdict(design), "alleles"),
         "compounds": compounds,
         "channels": list(CHANNELS),
     }
     return json.dumps(facts, indent=1, sort_keys=True) + "\n"
+
+
+def _without_empty(facts: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name != key or value}
 
 
 def _read_text(path: Path) -> str | None:
@@ -277,6 +282,10 @@ def _write_sheets(design: Design, folder: Path, layout: dict[str, tuple[Well, ..
     known += [{"perturbation": item.name, "moa": item.moa, "control_type": ""} for item in design.compounds]
     if design.positives_per_plate:
         known.append({"perturbation": POSITIVE_CONTROL.name, "moa": POSITIVE_CONTROL.moa, "control_type": "poscon"})
+    if design.alleles:
+        wild_types = {item.name: item.wild_type for item in design.compounds}
+        # What the phenotype of an allele is made of is not known to who screens it.
+        known = [row | {"moa": "", "wild_type": wild_types.get(row["perturbation"], "")} for row in known]
     _write_text(metadata / "external_metadata.tsv", _sheet(known, "\t"))
     plates = [
         {

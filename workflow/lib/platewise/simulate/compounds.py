@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,8 @@ class Compound:
         Parameters of the Hill curve over the dose in micromolar.
     idiosyncrasy
         The compound's own effect at saturating dose, added to the MOA's, one value a mechanism.
+    wild_type
+        Of a variant the name of its wild type. Alleles are rendered as compounds are.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Compound:
     ec50_um: float
     hill: float
     idiosyncrasy: tuple[float, ...]
+    wild_type: str = ""
 
     @property
     def active(self) -> bool:
@@ -99,6 +102,27 @@ def make_library(moas: tuple[tuple[str, int], ...], inactive: int, seed: int) ->
             number = int(numbers[len(library)])
             library.append(_draw(rng, number, moa, moa not in inactive_moas or member < count - 1))
     return tuple(sorted(library, key=lambda compound: compound.name))
+
+
+def make_alleles(pairs: tuple[tuple[str, str, str, str], ...], seed: int) -> tuple[Compound, ...]:
+    """Draw pairs of a wild type and a variant.
+
+    Parameters
+    ----------
+    pairs
+        Names of wild type and variant, and the MOA whose phenotype each has. Where it is the same, the two do exactly
+        the same.
+    seed
+        Of the library.
+    """
+    rng = np.random.default_rng([seed, 0xA11])
+    alleles = []
+    for wild_type, variant, first, second in pairs:
+        alleles.append(replace(_draw(rng, 0, first, True), name=wild_type))
+        other = replace(_draw(rng, 0, second, True), name=variant)
+        own = other if first != second else replace(alleles[-1], name=variant)
+        alleles.append(replace(own, wild_type=wild_type))
+    return tuple(alleles)
 
 
 def _draw(rng: np.random.Generator, number: int, moa: str, active: bool) -> Compound:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from platewise.errors import ConfigError, Problem
 from platewise.plan.wells import FORMATS
-from platewise.simulate.compounds import Compound, make_library
+from platewise.simulate.compounds import Compound, make_alleles, make_library
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Design:
         demo's is 1.
     library_seed
         Of the compounds, which stay the same whatever the seed of the campaign.
+    alleles
+        Further perturbations: pairs of a wild type and a variant, and the MOA whose phenotype each has.
     """
 
     name: str
@@ -56,14 +58,16 @@ class Design:
     positives_per_plate: int = 0
     batch_effect: float = 1.0
     library_seed: int = 7
+    alleles: tuple[tuple[str, str, str, str], ...] = ()
 
     def __post_init__(self) -> None:
         _check(self)
 
     @property
     def compounds(self) -> tuple[Compound, ...]:
-        """The compound library."""
-        return make_library(self.moas, self.inactive, self.library_seed)
+        """The compound library, and the alleles."""
+        library = make_library(self.moas, self.inactive, self.library_seed)
+        return (*library, *make_alleles(self.alleles, self.library_seed))
 
     @property
     def treatments(self) -> tuple[tuple[Compound, float], ...]:
@@ -100,14 +104,16 @@ def _check(design: Design) -> None:
             )
         )
     slots = design.plates_per_batch * (design.wells - design.controls_per_plate - design.positives_per_plate)
-    needed = design.replicates * len(design.doses_um) * sum(count for _, count in design.moas)
+    perturbations = sum(count for _, count in design.moas) + 2 * len(design.alleles)
+    needed = design.replicates * len(design.doses_um) * perturbations
     if slots != needed:
         problems.append(
             Problem(
                 f"{place}, wells",
                 f"{slots} wells a batch for treatments",
-                f"{needed}: compounds x doses x replicates",
-                "change wells, controls_per_plate, positives_per_plate, plates_per_batch, doses_um, moas or replicates",
+                f"{needed}: perturbations x doses x replicates",
+                "change wells, controls_per_plate, positives_per_plate, plates_per_batch, doses_um, moas, alleles or "
+                "replicates",
             )
         )
     if problems:
@@ -162,6 +168,25 @@ PRESETS: dict[str, Design] = {
             controls_per_plate=6,
             cells_per_field=31,
             batch_effect=4.0,
+        ),
+        Design(
+            name="variants",
+            batches=2,
+            plates_per_batch=2,
+            plate_format=24,
+            wells=24,
+            fields_per_well=1,
+            field_size=540,
+            moas=(),
+            inactive=0,
+            doses_um=(10.0,),
+            replicates=10,
+            controls_per_plate=4,
+            cells_per_field=31,
+            alleles=(
+                ("GENE1-WT", "GENE1-R50W", "HDAC inhibitor", "Actin polymerization inhibitor"),
+                ("GENE2-WT", "GENE2-A7T", "Golgi transport inhibitor", "Golgi transport inhibitor"),
+            ),
         ),
         Design(
             name="demo-large",

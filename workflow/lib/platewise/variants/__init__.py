@@ -1,0 +1,1 @@
+"""What a variant changes against its wild type, from images."""
