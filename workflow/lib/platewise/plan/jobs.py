@@ -220,7 +220,8 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
         report.append(selection)
         for correction in campaign.config.correction.methods:
             made = list(_corrected_jobs(root, features, correction, selected, wells))
-            report += [table for job in made if job.rule not in _UNREPORTED for table in job.tables]
+            shown = [table for job in made if job.rule not in _UNREPORTED for table in job.tables]
+            report += [table for table in shown if not table.endswith(f".{_BY_PERTURBATION}.parquet")]
             yield from made
     variants = itertools.product(campaign.config.features, campaign.config.correction.methods)
     names = [f"{profiles}/{features}.{correction}" for features, correction in variants]
@@ -317,7 +318,9 @@ def _exemplar_inputs(campaign: Campaign, root: str, model: str) -> list[str]:
 
 
 _NETWORK = ("edges.parquet", "nodes.parquet", "network.graphml", "network.h5ad")
-_EVALUATION = ("scores", "enrichment", "batches", "perturbations")
+# The shortlist is made of the last.
+_BY_PERTURBATION = "perturbations"
+_EVALUATION = ("scores", "enrichment", "batches", _BY_PERTURBATION)
 # Of these the report reads nothing, or the preset's tables only.
 _UNREPORTED = ("build_consensus", "call_hits")
 
