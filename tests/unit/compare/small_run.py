@@ -110,7 +110,13 @@ def nodes_table(names=("X", "Y", "Z")):
             MOA: [moas.get(name, "actin") for name in names],
             CELL_COUNT: 10.0,
             "Degree": 1,
+            "Strength": 0.9,
             "Community": 0,
+            "Stability": 1.0,
+            "WithinZ": 0.0,
+            "Participation": 0.0,
+            "Hub": False,
+            "Bridge": False,
             "X": np.arange(len(names), dtype=float),
             "Y": 0.0,
         }
