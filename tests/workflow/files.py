@@ -58,10 +58,10 @@ def count_files(size):
             + (7 + features) * a_job
         ),
         campaign=(
-            # The network and its record; selections and what moved; profiles, graphs with their shortlist, scores and
-            # hits; what the learned features are like, differences, report.
+            # The network and its record; selections with their plates, and what moved; profiles, graphs with their
+            # shortlist, scores and hits; what the learned features are like, differences, report.
             4
-            + 4 * features
+            + 5 * features
             + (3 + 5 + 4 + 3) * profiles
             + 3
             # Exemplars and their pictures, and DNA content.
