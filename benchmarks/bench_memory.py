@@ -125,16 +125,23 @@ def measure(task: Callable[[], object], answers: multiprocessing.SimpleQueue) ->
     answers.put((int(peak[1]) / 1024, usage.ru_utime + usage.ru_stime))
 
 
-def run_alone(name: str, task: Callable[[], object]) -> None:
-    """Run a task in a fresh interpreter, as a job has it, and print its peak memory and CPU time."""
+def ask_alone(
+    name: str, measured: Callable[[Callable[[], object], multiprocessing.SimpleQueue], None], task: Callable[[], object]
+) -> tuple:
+    """Let ``measured`` run a task in a fresh interpreter, as a job has it, and return what it answers."""
     context = multiprocessing.get_context("spawn")
     answers = context.SimpleQueue()
-    process = context.Process(target=measure, args=(task, answers))
+    process = context.Process(target=measured, args=(task, answers))
     process.start()
     process.join()
     if process.exitcode != 0:
         raise SystemExit(f"{name} failed")
-    memory, cpu = answers.get()
+    return answers.get()
+
+
+def run_alone(name: str, task: Callable[[], object]) -> None:
+    """Run a task in a fresh interpreter, and print its peak memory and CPU time."""
+    memory, cpu = ask_alone(name, measure, task)
     print(f"{name}_memory {memory:.0f} MB", flush=True)
     print(f"{name}_cpu {cpu:.1f} s", flush=True)
 

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from bench_memory import ask_alone
 
 REPLICATES, PER_PLATE, CONTROLS, MECHANISMS = 4, 300, 20, 500
 _ROWS = 4096
@@ -158,14 +159,7 @@ def measure(task: Callable[[], int], answers: multiprocessing.SimpleQueue) -> No
 
 def report(name: str, task: Callable[[], int]) -> None:
     """Print the lines of one task, run in a fresh interpreter."""
-    context = multiprocessing.get_context("spawn")
-    answers = context.SimpleQueue()
-    process = context.Process(target=measure, args=(task, answers))
-    process.start()
-    process.join()
-    if process.exitcode != 0:
-        raise SystemExit(f"{name} failed")
-    found, cpu, memory, own = answers.get()
+    found, cpu, memory, own = ask_alone(name, measure, task)
     print(f"{name}.edges {found} edges")
     print(f"{name}.cpu {cpu:.1f} cpu_s")
     print(f"{name}.memory {memory:.0f} MB")

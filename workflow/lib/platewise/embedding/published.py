@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
@@ -21,8 +20,8 @@ from platewise.config.embedding import PublishedEmbedding
 from platewise.errors import ConfigError, DataError, Problem
 
 _COLOURS = 3
-# Of what timm says of weights that do not fit.
-_WORDS = 300
+# Of what timm or torch say of weights that they do not take.
+_LETTERS = 300
 # Where weights lie in what other people's trainings saved.
 _WRAPPED_IN = ("state_dict", "model", "teacher")
 
@@ -105,7 +104,7 @@ def build_published(
             **sized,
         )
     except (RuntimeError, KeyError, ValueError, AssertionError) as error:
-        raise _misfit(name, colours, " ".join(str(error).split())[:_WORDS]) from error
+        raise _misfit(name, colours, _in_short(error)) from error
     return PublishedNetwork(body, each, side or native), side or native
 
 
@@ -124,11 +123,8 @@ def read_published(path: str | Path) -> dict[str, torch.Tensor]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tensors = torch.load(path, map_location="cpu", weights_only=True)
-    # torch raises whatever its pickle module does.
-    except (OSError, SafetensorError, ValueError, RuntimeError, EOFError, KeyError, ImportError) as error:
-        raise _unreadable(path, f"{type(error).__name__}: {error}") from error
-    except Exception as error:
-        raise _unreadable(path, type(error).__name__) from error
+    except Exception as error:  # torch raises whatever its pickle module does
+        raise _unreadable(path, f"{type(error).__name__}: {_in_short(error)}") from error
     for name in _WRAPPED_IN:
         if isinstance(tensors, dict) and isinstance(tensors.get(name), dict):
             tensors = tensors[name]
@@ -168,6 +164,10 @@ def _import_timm() -> ModuleType:
 
 def _problem(found: str, expected: str, remedy: str) -> Problem:
     return Problem("config, embeddings, kind timm", found, expected, remedy)
+
+
+def _in_short(error: Exception) -> str:
+    return " ".join(str(error).split())[:_LETTERS]
 
 
 def _misfit(name: str, colours: int, why: str) -> DataError:

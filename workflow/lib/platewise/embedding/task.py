@@ -35,13 +35,15 @@ from platewise.embedding.model import (
     load_model,
     save_model,
 )
+from platewise.embedding.network import CellNetwork
 from platewise.embedding.objectives import class_numbers
-from platewise.embedding.published import network_of
+from platewise.embedding.published import PublishedNetwork, network_of
 from platewise.embedding.reference import read_reference
 from platewise.embedding.together import TRAINING, VALIDATION, train_together
 from platewise.embedding.training import CURVE_COLUMNS, train
 from platewise.errors import ConfigError, DataError, DeviceError, Problem
 from platewise.files import clean_leftovers, temporary_path
+from platewise.plan.embeddings import count_features
 from platewise.tables import write_table
 
 Stores = Mapping[str, Sequence[str | Path]]
@@ -188,8 +190,7 @@ def count_processes(config: TrainedEmbedding, device: torch.device) -> int:
 def _make_random(stores: Stores, config: RandomEmbedding, out_dir: Path, seed: int) -> None:
     architecture = _architecture(stores, list(stores), config)
     network = architecture.build(seed=seed)
-    write_table(pd.DataFrame(columns=list(CURVE_COLUMNS), dtype=float), out_dir / CURVES, _provenance(config, seed))
-    save_model(out_dir, architecture, network, _facts(config, seed))
+    _save_unlearned(out_dir, config, seed, architecture, network)
 
 
 def _take(stores: Stores, config: FileEmbedding, out_dir: Path, seed: int) -> None:
@@ -202,10 +203,7 @@ def _take(stores: Stores, config: FileEmbedding, out_dir: Path, seed: int) -> No
             f"{', '.join(model.architecture.channels)}; {store.path} holds {store.size} pixels and "
             f"{', '.join(store.channels)}. Hint: name channels and set crops.size as it does, or train a network."
         )
-    curves = pd.DataFrame(columns=list(CURVE_COLUMNS), dtype=float)
-    write_table(curves, out_dir / CURVES, _provenance(config, seed))
-    facts = _facts(config, seed) | {"taken_from": model.facts}
-    save_model(out_dir, model.architecture, model.network, facts)
+    _save_unlearned(out_dir, config, seed, model.architecture, model.network, taken_from=model.facts)
 
 
 def _take_published(stores: Stores, config: PublishedEmbedding, out_dir: Path, seed: int) -> None:
@@ -213,12 +211,24 @@ def _take_published(stores: Stores, config: PublishedEmbedding, out_dir: Path, s
     store = _first_store(stores, list(stores))
     network, side = network_of(config, len(store.channels))
     each = config.channels == "each"
-    features = config.features * (len(store.channels) if each else 1)
+    features = count_features(config, len(store.channels))
     seen = (store.channels, store.size, config.downscale, config.normalise)
     architecture = PublishedArchitecture(*seen, name=config.name, each=each, side=side, features=features)
+    _save_unlearned(out_dir, config, seed, architecture, network)
+
+
+def _save_unlearned(
+    out_dir: Path,
+    config: RandomEmbedding | FileEmbedding | PublishedEmbedding,
+    seed: int,
+    architecture: Architecture | PublishedArchitecture,
+    network: CellNetwork | PublishedNetwork,
+    **facts: Any,
+) -> None:
+    """Write a network that learned nothing here: its curves are empty."""
     curves = pd.DataFrame(columns=list(CURVE_COLUMNS), dtype=float)
     write_table(curves, out_dir / CURVES, _provenance(config, seed))
-    save_model(out_dir, architecture, network, _facts(config, seed))
+    save_model(out_dir, architecture, network, _facts(config, seed) | facts)
 
 
 def split_plates(plates: Sequence[str], config: TrainedEmbedding) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -23,6 +23,7 @@ from platewise.embedding.cells import hold_out_wells, read_cells
 from platewise.embedding.group import join_group
 from platewise.embedding.network import build_network
 from platewise.embedding.training import Trained, TrainingError, train
+from platewise.jobs import use_library
 from platewise.weights import load_tensors, save_tensors
 
 log = logging.getLogger(__name__)
@@ -62,9 +63,8 @@ def train_together(
     """
     asked = {"config": config.model_dump(mode="json"), "seed": seed, "device": device, "threads": threads}
     (folder / _ASKED).write_text(json.dumps(asked | {"resume": str(resume)}))
-    library = str(Path(platewise.__file__).parents[1])
-    paths = [library, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)}
+    use_library(str(Path(platewise.__file__).parents[1]))
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     command = [*torchrun, "-m", "platewise.embedding.together", str(folder)]
     with subprocess.Popen(

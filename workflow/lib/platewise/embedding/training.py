@@ -169,10 +169,12 @@ def train_epoch(
         optimizer.param_groups[0]["lr"] = rate
         with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
             looked = objective.look(network, standardise_on(device, *crops), rows, rng)
-        adversaries.learn(group.gather(looked.features), adversaries.choose(drawn, device), optimizer)
+        chosen = adversaries.choose(rows, device)
+        of_all = chosen if group.size == 1 else adversaries.choose(drawn, device)
+        adversaries.learn(group.gather(looked.features), of_all, optimizer)
         optimizer.zero_grad()
         progress = done / (config.epochs * config.steps_per_epoch)
-        (looked.loss + adversaries.loss(looked.features, adversaries.choose(rows, device), progress)).backward()
+        (looked.loss + adversaries.loss(looked.features, chosen, progress)).backward()
         said = torch.stack([looked.loss.detach().float(), torch.tensor(float(looked.hits), device=device)])
         group.average([*(value.grad for value in network.parameters() if value.grad is not None), said])
         optimizer.step()
