@@ -64,7 +64,7 @@ CAMPAIGN_RULES = [
 def test_twenty_wells_need_no_more_than_the_libraries(rule):
     # UMAP compiles its code anew in each process.
     most = 1000 if rule == "build_network" else 800
-    assert memory_mb(rule, Size(features=1000, wells=20, treatments=20, shuffles=100)) <= most
+    assert memory_mb(rule, Size(features=1000, wells=20, treatments=20)) <= most
 
 
 def test_memory_follows_what_it_depends_on():
@@ -79,8 +79,8 @@ def test_memory_follows_what_it_depends_on():
     assert memory_mb("segment_block", whole_plate) == memory_mb("segment_block", block)
     assert memory_mb("measure_block", whole_plate) > 10_000
     # Every two of 9,600 wells, or of as many treatments.
-    wells = Size(features=1000, wells=9600, treatments=1000, shuffles=100)
-    treatments = Size(features=1000, wells=9600, treatments=9600, shuffles=100)
+    wells = Size(features=1000, wells=9600, treatments=1000)
+    treatments = Size(features=1000, wells=9600, treatments=9600)
     assert memory_mb("score_batches", wells) == memory_mb("score_batches", treatments) == 2900
     # Pairs are looked at block by block.
     assert memory_mb("build_network", treatments) == memory_mb("build_network", wells)

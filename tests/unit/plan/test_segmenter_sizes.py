@@ -81,7 +81,7 @@ def test_a_search_counts_trials_on_images(campaign):
 def test_contenders_and_their_comparison(campaign):
     assert size_of_contender(campaign, "classical") == Size(megapixels=5)
     assert size_of_contender(campaign, "both") == Size(megapixels=5, networks=2)
-    assert size_of_evaluation(campaign) == Size(wells=80, shuffles=300)
+    assert size_of_evaluation(campaign) == Size(wells=80)
 
 
 def test_fields_seen_by_networks(campaign):

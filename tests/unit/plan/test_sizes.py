@@ -67,7 +67,7 @@ def test_plate(raw):
 
 def test_profiles(raw):
     # The wells of DMSO without a dose are one treatment.
-    assert size_of_profiles(load_campaign(raw), "classical") == Size(wells=8, treatments=3, features=440, shuffles=20)
+    assert size_of_profiles(load_campaign(raw), "classical") == Size(wells=8, treatments=3, features=440)
 
 
 def test_training(raw):
@@ -90,4 +90,4 @@ def test_profiles_from_a_table(tmp_path):
     (tmp_path / "wells.csv").write_text(table)
     config = {"paths": [str(tmp_path / "wells.csv")], "columns": {"dose": "Dose"}, "negcon": ["DMSO"]}
     campaign = load_campaign({"campaign": "test", "results": str(tmp_path), "plate_format": 96, "table": config})
-    assert size_of_profiles(campaign) == Size(wells=4, treatments=3, features=6, shuffles=100)
+    assert size_of_profiles(campaign) == Size(wells=4, treatments=3, features=6)

@@ -45,9 +45,8 @@ class Size:
     ``fields`` are those of its block or plate, ``block_fields`` those of the largest block whose cells it holds;
     ``features`` belong to its cells or profiles; ``wells`` are the campaign's and ``treatments`` what they were given.
     ``batch`` is how many fields are segmented, or pieces of images trained on, at a time, ``crops_mb`` the size of all
-    crops of a training, ``gpus`` how many a job shares, ``steps`` its work, in steps of the default network, and
-    ``shuffles`` how often labels are shuffled. Of annotated images, ``megapixels`` are all that a job reads;
-    ``networks`` see an image one after the other.
+    crops of a training, ``gpus`` how many a job shares, and ``steps`` its work, in steps of the default network. Of
+    annotated images, ``megapixels`` are all that a job reads; ``networks`` see an image one after the other.
     """
 
     channels: int = 0
@@ -59,7 +58,6 @@ class Size:
     batch: int = 0
     crops_mb: float = 0
     steps: float = 0
-    shuffles: int = 0
     megapixels: float = 0
     networks: int = 0
     gpus: int = 0

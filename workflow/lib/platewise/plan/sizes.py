@@ -64,7 +64,6 @@ def size_of_profiles(campaign: Campaign, features: str | None = None) -> Size:
         wells=wells,
         treatments=different,
         features=_features(campaign, features) * statistics,
-        shuffles=campaign.config.evaluation.shuffles,
     )
 
 
@@ -128,7 +127,7 @@ def size_of_evaluation(campaign: Campaign) -> Size:
     """Return the size of the comparison of all contenders; ``wells`` are the images, each once for each contender."""
     config = campaign.config.segmentation_evaluation
     images = len(campaign.annotations[config.annotations].images)
-    return Size(wells=images * len(all_contenders(config)), shuffles=config.resamples)
+    return Size(wells=images * len(all_contenders(config)))
 
 
 def size_of_ranking(campaign: Campaign) -> Size:
