@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from platewise.network.nodes import unit_rows
+from platewise.network.null import pair_cosines
 
 
 class Similarity(Protocol):
@@ -34,7 +35,7 @@ class Cosine:
 
     def pairs(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Return cosines, -1 to 1."""
-        return np.einsum("ij,ij->i", self._unit[first], self._unit[second])
+        return pair_cosines(self._unit, first, second)
 
 
 class Dense:

@@ -127,35 +127,42 @@ def _take(
 
 
 class _Strongest:
-    """Keeps the most similar of the pairs that pass by; of equal ones those first by number."""
+    """Keeps the most similar of the pairs that pass by; of equal ones those first by number.
+
+    They lie in arrays with room for a quarter more: the less room, the less memory, and the more often all of them are
+    looked at to leave out the weakest.
+    """
 
     def __init__(self, count: int) -> None:
-        self._count = count
+        self._count, self._used = count, 0
         # Nothing weaker can be among the strongest any more.
         self.least = -np.inf if count else np.inf
-        self._pairs = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
-        self._waiting: list[tuple[np.ndarray, ...]] = []
-        self._waiting_pairs = 0
+        room = count + count // 4 + 1 if count else 0
+        self._pairs = tuple(np.empty(room, dtype) for dtype in (np.int32, np.int32, np.float32))
 
     def add(self, *pairs: np.ndarray) -> None:
-        self._waiting.append(tuple(values.copy() for values in pairs))
-        self._waiting_pairs += len(pairs[0])
-        # The fewer wait, the less is held; each look at those that wait costs as much as all that are kept.
-        if self._waiting_pairs > self._count // 4:
-            self._prune()
+        added = 0
+        while added < len(pairs[0]):
+            if self._used == len(self._pairs[0]):
+                self._prune()
+            number = min(len(pairs[0]) - added, len(self._pairs[0]) - self._used)
+            for kept, new in zip(self._pairs, pairs, strict=True):
+                kept[self._used : self._used + number] = new[added : added + number]
+            self._used, added = self._used + number, added + number
 
     def pairs(self) -> np.ndarray:
         self._prune()
-        first, second, value = self._pairs
+        first, second, value = (values[: self._used] for values in self._pairs)
         order = np.lexsort([second, first, -value])
         return np.stack([first[order], second[order]], axis=1)
 
     def _prune(self) -> None:
-        first, second, value = (np.concatenate(parts) for parts in zip(self._pairs, *self._waiting, strict=True))
-        self._waiting, self._waiting_pairs = [], 0
-        if len(value) > self._count > 0:
-            self.least = float(np.partition(value, len(value) - self._count)[len(value) - self._count])
-            kept, equal = value > self.least, np.flatnonzero(value == self.least)
-            kept[equal[np.lexsort([second[equal], first[equal]])][: self._count - int(kept.sum())]] = True
-            first, second, value = first[kept], second[kept], value[kept]
-        self._pairs = (first, second, value)
+        first, second, value = (values[: self._used] for values in self._pairs)
+        if self._used <= self._count:
+            return
+        self.least = float(np.partition(value, self._used - self._count)[self._used - self._count])
+        kept, equal = value > self.least, np.flatnonzero(value == self.least)
+        kept[equal[np.lexsort([second[equal], first[equal]])][: self._count - int(kept.sum())]] = True
+        for values in (first, second, value):
+            values[: self._count] = values[kept]
+        self._used = self._count
