@@ -22,9 +22,9 @@ from campaigns import ROOT, measure, read_campaign, write_campaign
 
 from platewise.config.embedding import RandomEmbedding
 from platewise.config.illumination import NoIllumination
-from platewise.crops import write_crops
+from platewise.crops.store import write_crops
 from platewise.embedding.reference import reference_plate
-from platewise.embedding.task import train_embedding
+from platewise.embedding.train_task import train_embedding
 from platewise.illumination import run_illumination
 from platewise.inventory import INVENTORY_DTYPES
 from platewise.plan.campaign import Campaign

@@ -18,8 +18,8 @@ from platewise.config.images import PhenixReader
 from platewise.config.measure import MeasureConfig
 from platewise.config.segmentation import ClassicalNuclei, FlowNuclei, SegmentationConfig
 from platewise.config.store import StoreConfig
-from platewise.crop_task import crop_block, cut_block
-from platewise.crops import read_crops
+from platewise.crops.store import read_crops
+from platewise.crops.task import crop_block, cut_block
 from platewise.errors import DataError
 from platewise.illumination import run_illumination
 from platewise.inventory import write_inventory

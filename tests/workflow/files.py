@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from math import ceil
 
-from platewise.crops import CELLS_PER_SHARD
+from platewise.crops.store import CELLS_PER_SHARD
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from platewise.config.base import parse_section
 from platewise.config.crops import CropsConfig
-from platewise.crop_task import crop_block
+from platewise.crops.task import crop_block
 from platewise.jobs import log_to
 from platewise.scratch import job_scratch
 from platewise.store.block import BlockFiles

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from platewise.config.base import parse_section
 from platewise.config.crops import CropsConfig
-from platewise.crop_task import cut_block
-from platewise.crops import read_crops
+from platewise.crops.store import read_crops
+from platewise.crops.task import cut_block
 from platewise.device import gpu_allotted
-from platewise.embedding.task import embed_block
+from platewise.embedding.embed_task import embed_block
 from platewise.jobs import log_to
 from platewise.scratch import job_scratch
 from platewise.store.block import BlockFiles

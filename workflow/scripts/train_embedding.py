@@ -8,7 +8,7 @@ from platewise.config.base import parse_section
 from platewise.config.embedding import EmbeddingConfig
 from platewise.config.metadata import MetadataConfig
 from platewise.device import gpu_allotted
-from platewise.embedding.task import train_embedding
+from platewise.embedding.train_task import train_embedding
 from platewise.jobs import log_to
 from platewise.plan.frame import treatments_frame
 from platewise.plan.plates import PlateRow, read_plate

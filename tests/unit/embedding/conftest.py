@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from platewise.config.embedding import TrainedEmbedding
-from platewise.crops import write_crops
+from platewise.crops.store import write_crops
 from platewise.device import torch_threads
 from platewise.embedding.cells import Cells, load_cells
 from platewise.plan.wells import parse_well

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from platewise.config.embedding import WeakEmbedding
-from platewise.crops import read_crops, write_crops
+from platewise.crops.store import read_crops, write_crops
 from platewise.embedding.cells import hold_out_wells, name_wells
 from platewise.embedding.preprocess import shrink_crops
 from platewise.errors import DataError

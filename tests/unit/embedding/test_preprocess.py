@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from platewise.crops import crop_statistics as numpy_statistics
+from platewise.crops.cut import crop_statistics as numpy_statistics
 from platewise.embedding.preprocess import compress, crop_statistics, shrink_crops, standardise
 from platewise.embedding.reference import plate_reference
 from platewise.errors import DataError

@@ -13,11 +13,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from platewise.config.embedding import PublishedEmbedding
-from platewise.crops import read_crops
+from platewise.crops.store import read_crops
+from platewise.embedding.embed_task import embed_block
 from platewise.embedding.model import load_model
 from platewise.embedding.preprocess import compress, standardise
 from platewise.embedding.published import PublishedNetwork, read_published
-from platewise.embedding.task import embed_block, train_embedding
+from platewise.embedding.train_task import train_embedding
 from platewise.errors import ConfigError, DataError
 from platewise.tables import read_table
 

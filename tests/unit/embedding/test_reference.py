@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from platewise.crops import read_crops
+from platewise.crops.store import read_crops
 from platewise.embedding.reference import plate_reference, read_reference, reference_of_stores, reference_plate
 from platewise.errors import DataError
 from platewise.tables import read_table

@@ -12,11 +12,12 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from platewise.config.embedding import EmbeddingConfig, FileEmbedding, RandomEmbedding, SelfEmbedding, WeakEmbedding
-from platewise.crops import read_crops, write_crops
+from platewise.crops.store import read_crops, write_crops
+from platewise.embedding.embed_task import embed_block, embedding_table
 from platewise.embedding.model import embed_crops, load_model
 from platewise.embedding.preprocess import compress, shrink_crops, standardise
 from platewise.embedding.reference import reference_of_stores, reference_plate
-from platewise.embedding.task import embed_block, embedding_table, split_plates, train_embedding
+from platewise.embedding.train_task import split_plates, train_embedding
 from platewise.errors import ConfigError, DataError, DeviceError
 from platewise.tables import read_provenance, read_table
 

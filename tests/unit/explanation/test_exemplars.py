@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 import torch
 
-from platewise.crops import object_wells, write_crops
+from platewise.crops.choose import object_wells
+from platewise.crops.store import write_crops
 from platewise.device import torch_threads
+from platewise.embedding.embed_task import embedding_table
 from platewise.embedding.model import Architecture, load_model, save_model
-from platewise.embedding.task import embedding_table
 from platewise.explanation.exemplars import (
     CELLS,
     EXEMPLAR_COLUMNS,

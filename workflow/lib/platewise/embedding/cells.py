@@ -20,7 +20,8 @@ import pandas as pd
 
 from platewise.columns import BATCH, DOSE, PERTURBATION, PLATE, WELL
 from platewise.config.embedding import TrainedEmbedding, WeakEmbedding
-from platewise.crops import CELLS_PER_SHARD, CropStore, object_wells, read_crops, select_objects
+from platewise.crops.choose import object_wells, select_objects
+from platewise.crops.store import CELLS_PER_SHARD, CropStore, read_crops
 from platewise.embedding.preprocess import shrink_crops
 from platewise.embedding.reference import reference_of_stores
 from platewise.errors import DataError

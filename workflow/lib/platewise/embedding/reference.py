@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from platewise.algorithms import ALGORITHMS
-from platewise.crops import CropStore, read_crops
+from platewise.crops.store import CropStore, read_crops
 from platewise.errors import DataError
 from platewise.tables import read_table, write_table
 

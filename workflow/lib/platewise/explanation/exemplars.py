@@ -12,7 +12,8 @@ import torch
 
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import CONTROL_TYPE, DOSE, OBJECT, PERTURBATION, PLATE, SITE, WELL, feature_columns
-from platewise.crops import CropStore, object_wells, read_crops
+from platewise.crops.choose import object_wells
+from platewise.crops.store import CropStore, read_crops
 from platewise.device import torch_threads
 from platewise.embedding.model import EmbeddingModel, load_model
 from platewise.embedding.network import CellNetwork

@@ -1,10 +1,10 @@
-"""Stage tasks over files: train an embedding for a campaign, embed the crops of a block."""
+"""Train the embedding of a campaign, or take one that was made elsewhere."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from platewise.algorithms import ALGORITHMS
-from platewise.columns import OBJECT, PLATE, SITE, WELL
 from platewise.config.embedding import (
     EmbeddingConfig,
     FileEmbedding,
@@ -22,31 +20,18 @@ from platewise.config.embedding import (
     RandomEmbedding,
     TrainedEmbedding,
 )
-from platewise.crops import CropStore, object_wells, read_crops
 from platewise.device import DeviceRequest, choose_device, torch_threads
 from platewise.embedding.adversary import in_several, origin_numbers
 from platewise.embedding.cells import Cells, hold_out_wells, load_cells
-from platewise.embedding.model import (
-    CURVES,
-    Architecture,
-    EmbeddingModel,
-    PublishedArchitecture,
-    embed_crops,
-    load_model,
-    save_model,
-)
-from platewise.embedding.network import CellNetwork
+from platewise.embedding.description import Stores, architecture_for, config_facts, curves_provenance
+from platewise.embedding.model import CURVES, save_model
 from platewise.embedding.objectives import class_numbers
-from platewise.embedding.published import PublishedNetwork, network_of
-from platewise.embedding.reference import read_reference
 from platewise.embedding.together import TRAINING, VALIDATION, train_together
 from platewise.embedding.training import CURVE_COLUMNS, train
-from platewise.errors import ConfigError, DataError, DeviceError, Problem
+from platewise.embedding.unlearned import make_random, take_published, take_trained
+from platewise.errors import ConfigError, DeviceError, Problem
 from platewise.files import clean_leftovers, temporary_path
-from platewise.plan.embeddings import count_features
 from platewise.tables import write_table
-
-Stores = Mapping[str, Sequence[str | Path]]
 
 
 def train_embedding(
@@ -98,11 +83,11 @@ def train_embedding(
     """
     out_dir = Path(out_dir)
     if isinstance(config, RandomEmbedding):
-        _make_random(stores, config, out_dir, seed)
+        make_random(stores, config, out_dir, seed)
     elif isinstance(config, FileEmbedding):
-        _take(stores, config, out_dir, seed)
+        take_trained(stores, config, out_dir, seed)
     elif isinstance(config, PublishedEmbedding):
-        _take_published(stores, config, out_dir, seed)
+        take_published(stores, config, out_dir, seed)
     else:
         with _folder_for_crops(out_dir, scratch) as folder:
             _train(stores, wells, config, out_dir, seed, choose_device(device, allotted), threads, folder)
@@ -148,7 +133,7 @@ def _train(
         trained = train_together(folder, config, seed, device.type, processes, own, resume)
 
     curves = pd.DataFrame(trained.curves, columns=list(CURVE_COLUMNS))
-    facts = _facts(config, seed) | {
+    facts = config_facts(config, seed) | {
         "classes": list(trained.classes),
         # To name one of these is to name its batch: what the network knows of them may be of either.
         "classes_in_one_batch": _in_one_batch(cells, trained.classes),
@@ -163,8 +148,8 @@ def _train(
         "processes": processes,
         "threads": threads,
     }
-    write_table(curves, out_dir / CURVES, _provenance(config, seed))
-    save_model(out_dir, _architecture(stores, train_on, config), trained.network, facts)
+    write_table(curves, out_dir / CURVES, curves_provenance(config, seed))
+    save_model(out_dir, architecture_for(stores, train_on, config), trained.network, facts)
     resume.unlink(missing_ok=True)
 
 
@@ -185,50 +170,6 @@ def count_processes(config: TrainedEmbedding, device: torch.device) -> int:
             f"{os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')!r}). Hint: lower `gpus`, or ask for a node with more."
         )
     return config.gpus
-
-
-def _make_random(stores: Stores, config: RandomEmbedding, out_dir: Path, seed: int) -> None:
-    architecture = _architecture(stores, list(stores), config)
-    network = architecture.build(seed=seed)
-    _save_unlearned(out_dir, config, seed, architecture, network)
-
-
-def _take(stores: Stores, config: FileEmbedding, out_dir: Path, seed: int) -> None:
-    """Copy a network that was trained elsewhere, after a look whether it is whole and fits the crops."""
-    model = load_model(config.path)
-    store = _first_store(stores, list(stores))
-    if (store.channels, store.size) != (model.architecture.channels, model.architecture.size):
-        raise DataError(
-            f"embedding: {config.path} takes crops of {model.architecture.size} pixels with channels "
-            f"{', '.join(model.architecture.channels)}; {store.path} holds {store.size} pixels and "
-            f"{', '.join(store.channels)}. Hint: name channels and set crops.size as it does, or train a network."
-        )
-    _save_unlearned(out_dir, config, seed, model.architecture, model.network, taken_from=model.facts)
-
-
-def _take_published(stores: Stores, config: PublishedEmbedding, out_dir: Path, seed: int) -> None:
-    """Copy a network that others published, fitted to the crops."""
-    store = _first_store(stores, list(stores))
-    network, side = network_of(config, len(store.channels))
-    each = config.channels == "each"
-    features = count_features(config, len(store.channels))
-    seen = (store.channels, store.size, config.downscale, config.normalise)
-    architecture = PublishedArchitecture(*seen, name=config.name, each=each, side=side, features=features)
-    _save_unlearned(out_dir, config, seed, architecture, network)
-
-
-def _save_unlearned(
-    out_dir: Path,
-    config: RandomEmbedding | FileEmbedding | PublishedEmbedding,
-    seed: int,
-    architecture: Architecture | PublishedArchitecture,
-    network: CellNetwork | PublishedNetwork,
-    **facts: Any,
-) -> None:
-    """Write a network that learned nothing here: its curves are empty."""
-    curves = pd.DataFrame(columns=list(CURVE_COLUMNS), dtype=float)
-    write_table(curves, out_dir / CURVES, _provenance(config, seed))
-    save_model(out_dir, architecture, network, _facts(config, seed) | facts)
 
 
 def split_plates(plates: Sequence[str], config: TrainedEmbedding) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -268,125 +209,6 @@ def split_plates(plates: Sequence[str], config: TrainedEmbedding) -> tuple[tuple
     return train_on, config.validation_plates
 
 
-def embed_block(
-    pieces: Iterable[tuple[np.ndarray, np.ndarray]],
-    channels: Sequence[str],
-    model_dir: str | Path,
-    out_path: str | Path,
-    plate: str,
-    *,
-    device: DeviceRequest = "auto",
-    allotted: bool = False,
-    threads: int = 1,
-    batch: int = 256,
-    reference: str | Path | None = None,
-) -> None:
-    """Embed the cells of a block and write the block's ``embeddings`` table.
-
-    Parameters
-    ----------
-    pieces
-        Crops (n, channel, size, size) uint16 and objects (n, 4) int32, piece by piece: from
-        ``CropStore.labelled_pieces`` where every cell was kept, else cut on the fly. None of them may hold a cell.
-    channels
-        Names of the crops' channels, in their order.
-    model_dir
-        Folder of the model.
-    out_path
-        ``P/embeddings/{model}/{block}.parquet``.
-    plate
-        Name of the plate.
-    device, allotted
-        See ``device.choose_device``.
-    threads
-        CPU threads.
-    batch
-        Crops in one go.
-    reference
-        The plate's brightness, from ``reference.reference_plate``; needed by models with ``normalise: plate`` only.
-
-    Raises
-    ------
-    DataError
-        If the crops' channels or size are not the model's.
-    """
-    model = load_model(model_dir, choose_device(device, allotted))
-    known, scale = (tuple(channels), None) if reference is None else read_reference(reference)
-    for place, names in (("images", tuple(channels)), (str(reference), known)):
-        if names != model.architecture.channels:
-            raise DataError(
-                f"{place}, plate {plate}: channels are {', '.join(names)}; model {model_dir} was trained on "
-                f"{', '.join(model.architecture.channels)}. Hint: use a model that was trained on these channels."
-            )
-    with torch_threads(threads):
-        objects, features, halvings = _embed_pieces(model, pieces, batch, scale)
-    provenance = {
-        "stage": "embedding",
-        "algorithm": ALGORITHMS["embedding"],
-        "model": model.digest,
-        "batch_halvings": halvings,
-    }
-    write_table(embedding_table(plate, objects, features), out_path, provenance)
-
-
-def _embed_pieces(
-    model: EmbeddingModel,
-    pieces: Iterable[tuple[np.ndarray, np.ndarray]],
-    batch: int,
-    reference: np.ndarray | None,
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the objects and features of all pieces, and how often the batch was halved."""
-    objects = [np.empty((0, 4), np.int32)]
-    features = [np.empty((0, model.architecture.features), np.float32)]
-    halvings = 0
-    for crops, rows in pieces:
-        if not len(crops):
-            continue
-        embedded = embed_crops(model, crops, batch, reference)
-        objects.append(rows)
-        features.append(embedded.result)
-        # What did not fit once will not fit the next time.
-        batch, halvings = embedded.batch, halvings + embedded.halvings
-    return np.concatenate(objects), np.concatenate(features), halvings
-
-
-def embedding_table(plate: str, objects: np.ndarray, features: np.ndarray) -> pd.DataFrame:
-    """Return the ``embeddings`` table: a row a cell, in the order given, with ``Deep_000`` and so on.
-
-    Parameters
-    ----------
-    plate
-        Name of the plate.
-    objects
-        (n, 4) row, column, site, object number.
-    features
-        (n, features) float32.
-    """
-    keys = pd.DataFrame(
-        {
-            PLATE: np.full(len(objects), plate, dtype=object),
-            WELL: object_wells(objects),
-            SITE: objects[:, 2].astype(np.int64),
-            OBJECT: objects[:, 3].astype(np.int64),
-        }
-    )
-    columns = [f"Deep_{number:03d}" for number in range(features.shape[1])]
-    return pd.concat([keys, pd.DataFrame(features, columns=columns)], axis=1)
-
-
-def _architecture(stores: Stores, plates: Sequence[str], config: TrainedEmbedding | RandomEmbedding) -> Architecture:
-    store = _first_store(stores, plates)
-    kind, sizes = config.network, (config.width, config.features)
-    return Architecture(store.channels, store.size, config.downscale, config.normalise, kind, *sizes)
-
-
-def _first_store(stores: Stores, plates: Sequence[str]) -> CropStore:
-    paths = [path for plate in plates for path in stores[plate]]
-    if not paths:
-        raise DataError("embedding: there are no crop stores. Hint: run the crops of the campaign first.")
-    return read_crops(paths[0])
-
-
 def _figures(last: dict[str, float], cells: Cells, validation: Cells | None, classes: Sequence[str]) -> dict[str, Any]:
     known = 0 if validation is None else int(np.isin(validation.names, classes).sum()) if classes else len(validation)
     figures = {name: value if np.isfinite(value) else None for name, value in last.items()}
@@ -405,11 +227,3 @@ def _in_one_batch(cells: Cells, classes: Sequence[str]) -> list[str]:
         return []
     several = in_several(class_numbers(cells.names, classes), batches)
     return sorted(set(cells.names[~several]))
-
-
-def _facts(config: EmbeddingConfig, seed: int) -> dict[str, Any]:
-    return {"kind": config.kind, "config": config.model_dump(mode="json"), "seed": seed}
-
-
-def _provenance(config: EmbeddingConfig, seed: int) -> dict[str, Any]:
-    return {"stage": "embedding", "algorithm": ALGORITHMS["embedding"], **_facts(config, seed)}

@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from platewise.columns import SITE, WELL
 from platewise.config.crops import CropsConfig
-from platewise.crops import CropWriter, cut_crops, list_objects, select_objects
+from platewise.crops.choose import list_objects, select_objects
+from platewise.crops.cut import cut_crops
+from platewise.crops.store import CropWriter
 from platewise.plan.wells import parse_well
 from platewise.scratch import Scratch
 from platewise.store.block import BlockFiles, read_block
@@ -73,7 +75,8 @@ def cut_block(
     config
         Size, border and mask.
     chosen
-        The objects to cut, (n, 4) as `platewise.crops.select_objects` returns them; None for all that the config keeps.
+        The objects to cut, (n, 4) as `platewise.crops.choose.select_objects` returns them; None for all that the config
+        keeps.
     scratch
         Where images are copied ahead; None reads them in their place.
 

@@ -1,18 +1,13 @@
-"""Crops: small images of single cells, centred on their nuclei, and the Zarr groups that hold them.
-
-Pure functions first (``list_objects``, ``select_objects``, ``cut_crops``), then the store (``CropWriter``,
-``write_crops``, ``read_crops``).
-"""
+"""The Zarr groups that hold crops."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import zarr
@@ -20,213 +15,13 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from platewise import __version__
 from platewise.algorithms import ALGORITHMS
+from platewise.crops.cut import crop_statistics
 from platewise.errors import DataError
 from platewise.files import whole_folder
-from platewise.plan.wells import well_name
 from platewise.zarr_memory import new_group, write_out
 
 OBJECT_COLUMNS = ("row", "column", "site", "object")
 CELLS_PER_SHARD = 256
-
-
-def list_objects(cells: np.ndarray, keep_border: bool = False) -> np.ndarray:
-    """Return the numbers of the cells that may be cropped.
-
-    Parameters
-    ----------
-    cells
-        Cell labels (y, x), 0 is background.
-    keep_border
-        Keep cells with a pixel in the first or last row or column of the image too.
-
-    Returns
-    -------
-    numpy.ndarray
-        Label values (n,) int32, rising.
-    """
-    numbers = np.unique(cells)
-    if not keep_border:
-        edges = np.concatenate([cells[0], cells[-1], cells[:, 0], cells[:, -1]])
-        numbers = np.setdiff1d(numbers, edges)
-    return numbers[numbers > 0].astype(np.int32)
-
-
-def select_objects(
-    objects: np.ndarray, keep: Literal["all", "sample"], cells_per_well: int, seed: int, plate: str
-) -> np.ndarray:
-    """Choose the cells whose crops are stored.
-
-    The sample of a well depends on the seed, the plate, the well and the well's own cells: neither on the block the
-    well is worked on with, nor on the order of the rows.
-
-    Parameters
-    ----------
-    objects
-        Candidates (n, 4): row, column, site, object number, as in the store.
-    keep
-        ``all`` returns every candidate, ``sample`` at most ``cells_per_well`` of each well, drawn evenly.
-    cells_per_well
-        Size of a well's sample.
-    seed
-        Seed of the campaign.
-    plate
-        Name of the plate.
-
-    Returns
-    -------
-    numpy.ndarray
-        The chosen rows (m, 4) int32, sorted by row, column, site, object.
-    """
-    objects = np.asarray(objects, dtype=np.int32).reshape(-1, 4)
-    objects = objects[np.lexsort(objects.T[::-1])]
-    if keep == "all" or not len(objects):
-        return objects
-    starts = np.flatnonzero(np.any(np.diff(objects[:, :2], axis=0) != 0, axis=1)) + 1
-    return np.concatenate([_sample(well, cells_per_well, seed, plate) for well in np.split(objects, starts)])
-
-
-def _sample(well: np.ndarray, size: int, seed: int, plate: str) -> np.ndarray:
-    if len(well) <= size:
-        return well
-    name = f"{plate}/{well_name(int(well[0, 0]), int(well[0, 1]))}"
-    entropy = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
-    chosen = np.random.default_rng([seed, entropy]).choice(len(well), size=size, replace=False)
-    return well[np.sort(chosen)]
-
-
-def object_wells(objects: np.ndarray) -> np.ndarray:
-    """Return the name of each object's well, (n,), from objects (n, 4) as in the store."""
-    return np.array([well_name(int(row), int(column)) for row, column in objects[:, :2]], dtype=object)
-
-
-def cut_crops(
-    image: np.ndarray,
-    labels: dict[str, np.ndarray],
-    size: int,
-    objects: Sequence[int] | np.ndarray | None = None,
-    *,
-    keep_border: bool = False,
-    mask: Literal["none", "cell"] = "none",
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a square around the nucleus of each cell.
-
-    The pixel that holds the nucleus' centroid (mean of its pixels' coordinates, halves rounded up) lies at index
-    ``size // 2`` of both axes. What lies outside the image is zero in every channel.
-
-    Parameters
-    ----------
-    image
-        Image (channel, y, x), float32, illumination-corrected camera units.
-    labels
-        ``nuclei`` and ``cells``, (y, x) integer label images with paired numbers.
-    size
-        Side of a crop in pixels.
-    objects
-        Numbers of the cells to cut, in the order wanted. By default, all that ``list_objects`` returns.
-    keep_border
-        With ``objects`` left out: cut cells that touch the border too.
-    mask
-        ``cell`` sets pixels outside the cell to zero; ``none`` keeps them.
-
-    Returns
-    -------
-    crops : numpy.ndarray
-        (n, channel, size, size) uint16: rounded to the nearest integer (halves to even), clipped to 0..65535.
-    object_numbers : numpy.ndarray
-        (n,) int32, the label value of each crop.
-
-    Raises
-    ------
-    DataError
-        If shapes differ, an object is missing from the nuclei or from the cells, or a pixel is not a finite number.
-    """
-    nuclei, cells = labels["nuclei"], labels["cells"]
-    if nuclei.shape != image.shape[1:] or cells.shape != image.shape[1:]:
-        raise DataError(
-            f"crops: image {image.shape[1:]}, nuclei {nuclei.shape} and cells {cells.shape} differ in (y, x). "
-            "Hint: labels and image are of different fields, or the images changed; run the segmentation again."
-        )
-    numbers = list_objects(cells, keep_border) if objects is None else np.asarray(objects, dtype=np.int32)
-    _require(numbers, cells, "cells")
-    centres = _centres(nuclei, numbers)
-    crops = np.zeros((len(numbers), image.shape[0], size, size), dtype=np.uint16)
-    for crop, number, (y, x) in zip(crops, numbers, centres, strict=True):
-        window = _window(y - size // 2, x - size // 2, size, cells.shape)
-        pixels = image[:, window.rows, window.columns]
-        if mask == "cell":
-            pixels = pixels * (cells[window.rows, window.columns] == number)
-        crop[:, window.crop_rows, window.crop_columns] = _to_uint16(pixels, y, x)
-    return crops, numbers
-
-
-def _centres(nuclei: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Return the pixel (y, x) that holds the centroid of each nucleus."""
-    _require(numbers, nuclei, "nuclei")
-    if not len(numbers):
-        return np.empty((0, 2), dtype=np.int64)
-    y, x = np.nonzero(nuclei)
-    label = nuclei[y, x]
-    length = int(label.max()) + 1
-    area = np.bincount(label, minlength=length)[numbers]
-    sums = np.stack([np.bincount(label, weights=axis, minlength=length)[numbers] for axis in (y, x)], axis=1)
-    return np.floor(sums / area[:, None] + 0.5).astype(np.int64)
-
-
-def _require(numbers: np.ndarray, labels: np.ndarray, name: str) -> None:
-    missing = np.setdiff1d(numbers, labels[labels > 0])
-    if len(missing):
-        raise DataError(
-            f"crops: object(s) {', '.join(map(str, missing[:10]))} are not in the {name} labels. "
-            "Hint: nuclei and cells must carry the same numbers; run the segmentation of this field again."
-        )
-
-
-@dataclass(frozen=True)
-class _Window:
-    """The part of a crop that lies inside the image: where it is in the image, and where in the crop."""
-
-    rows: slice
-    columns: slice
-    crop_rows: slice
-    crop_columns: slice
-
-
-def _window(top: int, left: int, size: int, shape: tuple[int, ...]) -> _Window:
-    rows = slice(max(top, 0), min(top + size, shape[0]))
-    columns = slice(max(left, 0), min(left + size, shape[1]))
-    return _Window(
-        rows, columns, slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
-    )
-
-
-def _to_uint16(pixels: np.ndarray, y: int, x: int) -> np.ndarray:
-    if not np.isfinite(pixels).all():
-        raise DataError(
-            f"crops: pixels around y={y}, x={x} are not finite numbers. "
-            "Hint: the illumination function of the plate is probably zero or broken there; estimate it again."
-        )
-    return np.clip(np.rint(pixels), 0, np.iinfo(np.uint16).max).astype(np.uint16)
-
-
-def crop_statistics(crops: np.ndarray) -> np.ndarray:
-    """Return mean and standard deviation of each channel of each crop.
-
-    Parameters
-    ----------
-    crops
-        (n, channel, y, x) uint16. Pixels that are zero in every channel lie outside the image (or the mask) and do not
-        count; a crop without any other pixel has mean and deviation 0.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, 2, channel) float32: means, then standard deviations, in camera units.
-    """
-    statistics = np.empty((len(crops), 2, crops.shape[1]), dtype=np.float32)
-    for row, crop in zip(statistics, crops, strict=True):
-        pixels = crop[:, crop.any(axis=0)]
-        row[:] = (pixels.mean(axis=1), pixels.std(axis=1)) if pixels.size else 0
-    return statistics
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Crops: small images of single cells, centred on their nuclei."""
