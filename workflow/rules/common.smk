@@ -290,6 +290,11 @@ def get_training_keys(wildcards):
     return training_keys(CAMPAIGN, wildcards.model)
 
 
+def get_training_seed(wildcards):
+    # A network that is taken as it is draws nothing.
+    return getattr(CAMPAIGN.config.embeddings[wildcards.model], "seed", CAMPAIGN.config.seed)
+
+
 def get_training_rows(wildcards):
     return [plate.row for plate in TRAINED_ON[wildcards.model]]
 

@@ -59,7 +59,7 @@ rule train_embedding:
         plates=get_training_rows,
         trained_for=get_training_keys,
         metadata=lookup("metadata", within=config),
-        seed=lookup("seed", within=config),
+        seed=get_training_seed,
         algorithm=ALGORITHMS["embedding"],
     script:
         "../scripts/train_embedding.py"

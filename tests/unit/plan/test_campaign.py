@@ -65,10 +65,12 @@ def test_the_campaigns_seed_is_the_default_of_every_other(raw):
     raw |= {
         "seed": 5,
         "evaluation": {"seed": 3},
+        "embeddings": {"deep": {"kind": "weak"}, "again": {"kind": "weak", "seed": 6}},
         "correction": {"methods": {"h": {"method": "harmony"}}, "preset": "h"},
     }
     config = load_campaign(raw).config
     assert (config.network.seed, config.evaluation.seed, config.correction.methods["h"].seed) == (5, 3, 5)
+    assert [config.embeddings[name].seed for name in ("deep", "again")] == [5, 6]
 
 
 def test_embeddings_are_further_features(raw):

@@ -128,6 +128,12 @@ class EmbeddingBase(CropsSection):
         multiple_of=8,
         description="Number of features a cell gets (columns Deep_000, Deep_001, ...); a multiple of 8.",
     )
+    seed: int = Field(
+        default=0,
+        ge=0,
+        description="Seed of this network. Without it, the campaign's. Networks that differ in nothing else show how "
+        "much chance is in a training.",
+    )
 
 
 class TrainedEmbedding(EmbeddingBase):

@@ -173,9 +173,10 @@ def _with_seed(config: CampaignConfig) -> CampaignConfig:
     """Give the campaign's seed to every section that has one and was not given its own."""
     sections = {"network": config.network, "evaluation": config.evaluation}
     methods = {name: _seeded(method, config.seed) for name, method in config.correction.methods.items()}
+    embeddings = {name: _seeded(section, config.seed) for name, section in config.embeddings.items()}
     seeded = {name: _seeded(section, config.seed) for name, section in sections.items()}
     correction = config.correction.model_copy(update={"methods": methods})
-    return config.model_copy(update=seeded | {"correction": correction})
+    return config.model_copy(update=seeded | {"correction": correction, "embeddings": embeddings})
 
 
 def _seeded(section: Section, seed: int) -> Section:
