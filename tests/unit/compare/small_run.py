@@ -137,7 +137,7 @@ def batches_table(value=0.3):
     return pd.DataFrame(
         [[*VARIANT, "silhouette_batch", value, value - 0.05, value + 0.05, "lower", ""]],
         columns=["Features", "Correction", "Metric", "Value", "Low", "High", "Better", "Note"],
-    )
+    ).assign(Chance=np.nan)
 
 
 def label_image(shift=0):

@@ -20,6 +20,7 @@ from platewise.evaluation.differences import (
     score_differences,
 )
 from platewise.evaluation.levels import read_levels
+from platewise.evaluation.probe import Probe
 from platewise.profiles.consensus import consensus
 from platewise.tables import read_table, write_table
 
@@ -65,6 +66,16 @@ def test_stronger_mechanisms_and_weaker_batches_are_found_on_the_right_side() ->
     for metric in ("silhouette_batch", "probe_batch"):
         assert table.loc[metric, "Better"] == "lower"
         assert table.loc[metric, "High"] < 0
+
+
+def test_a_probe_below_chance_counts_as_chance(monkeypatch) -> None:
+    codes = np.repeat([0, 1], 10)
+    worse = Probe(0.1, 0.0, 0.2, 0.5, "plates", codes, codes < 0)
+    monkeypatch.setattr("platewise.evaluation.differences.batch_probe", lambda *_: worse)
+    found = drawn(campaign())["probe_batch"]
+    assert found.value == 0.5
+    assert (found.draws == 0.5).all()
+    assert found.note == "less than chance (0.500) counts as chance"
 
 
 def test_pairing_is_narrower_than_two_independent_intervals() -> None:

@@ -477,4 +477,5 @@ def _batches() -> pd.DataFrame:
         ["classical", "none", "ilisi", 1.1, np.nan, np.nan, "higher", ""],
         ["classical", "sphering", "ilisi", 1.05, np.nan, np.nan, "higher", ""],
     ]
-    return pd.DataFrame(rows, columns=["Features", "Correction", "Metric", "Value", "Low", "High", "Better", "Note"])
+    names = ["Features", "Correction", "Metric", "Value", "Low", "High", "Better", "Note"]
+    return pd.DataFrame(rows, columns=names).assign(Chance=np.nan)

@@ -368,6 +368,8 @@ def test_preset_is_the_one_that_is_judged(write_campaign, tmp_path):
 
     assert "mean average precision of 0.500" in page.find("div", class_="verdict no")[0].text()
     assert PRESET != ("deep", "none")
+    heads = [head.text() for head in page.find("table", id="table-batches")[0].find("th", scope="col")]
+    assert heads == ["Features", "Metric", "Better", "none preset", "sphering"]
 
 
 def test_the_training_says_what_was_learned_and_what_could_not_be(campaign_page):

@@ -28,7 +28,7 @@ from platewise.profiles.frame import is_negcon, join_profiles, split_profiles
 from platewise.profiles.normalise import robust_scale
 from platewise.tables import read_table, read_tables, write_table
 
-BATCH_COLUMNS = ["Features", "Correction", "Metric", "Value", "Low", "High", "Better", "Note"]
+BATCH_COLUMNS = ["Features", "Correction", "Metric", "Value", "Low", "High", "Chance", "Better", "Note"]
 # The name of level 3 in the column Correction.
 UNCORRECTED = "uncorrected"
 # Controls are what plates are centred on and what some corrections are fitted on.
@@ -190,13 +190,15 @@ def _mixing_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
 
     sizes = [len(rows) for rows in large]
     of_batches = f"of {np.average([len(set(batches[at])) for at in large], weights=sizes):.3g} batches" if large else ""
-    expected = f"about {np.average(chance, weights=sizes):.3f} by chance" if large else ""
+    expected = float(np.average(chance, weights=sizes)) if large else NAN
+    about = f"about {expected:.3f} by chance" if large else ""
     return [
         _items_row("silhouette_batch", lambda: batch_silhouettes(campaign), config, better="lower"),
         _group_row("kbet_acceptance", testable, acceptance, "higher", too_few, config),
         _group_row("ilisi", large, diversity, "higher", small, config, of_batches),
         # One number a group: an interval over its wells would be empty.
-        _group_row("pcr_batch", large, share, "lower", small, config, expected) | {"Low": NAN, "High": NAN},
+        _group_row("pcr_batch", large, share, "lower", small, config, about)
+        | {"Low": NAN, "High": NAN, "Chance": expected},
     ]
 
 
@@ -235,7 +237,7 @@ def _probe_row(metric: str, compute: Callable[[], Probe]) -> Row:
         return _row(metric, NAN, (NAN, NAN), "lower", words)
     note = f"{found.chance:.3f} by chance; whole {found.held_out} held out"
     note = note.replace("whole wells", "wells")
-    return _row(metric, found.accuracy, (found.low, found.high), "lower", note)
+    return _row(metric, found.accuracy, (found.low, found.high), "lower", note) | {"Chance": found.chance}
 
 
 def _biology_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
@@ -289,4 +291,6 @@ def _perturbation_silhouettes(campaign: Campaign) -> Items:
 
 
 def _row(metric: str, value: float, interval: tuple[float, float], better: str, note: str) -> Row:
-    return {"Metric": metric, "Value": value, "Low": interval[0], "High": interval[1], "Better": better, "Note": note}
+    low, high = interval
+    numbers = {"Metric": metric, "Value": value, "Low": low, "High": high, "Chance": NAN}
+    return {**numbers, "Better": better, "Note": note}

@@ -189,7 +189,10 @@ def _draw_probe(campaign: Campaign, config: EvaluationConfig, rng: np.random.Gen
     for code in range(found.codes.max() + 1):
         own = found.correct[found.codes == code]
         shares.append(own[rng.integers(0, len(own), (config.bootstraps, len(own)))].mean(axis=1))
-    return Drawn(found.accuracy, np.mean(shares, axis=0))
+    # What is told worse than by guessing was equalised between the plates that the probe learned from: it is no better
+    # hidden than what is guessed.
+    below = f"less than chance ({found.chance:.3f}) counts as chance" if found.accuracy < found.chance else ""
+    return Drawn(max(found.accuracy, found.chance), np.maximum(np.mean(shares, axis=0), found.chance), below)
 
 
 METRICS = {

@@ -22,6 +22,7 @@ from platewise.report.campaign import (
     plate_cards,
     profile_matrix,
 )
+from platewise.report.correction_notes import correction_notes, without_notes
 from platewise.report.differences import difference_metrics, difference_rows, learned_against_classical
 from platewise.report.dose_response import dose_figure, dose_section
 from platewise.report.exemplars import read_exemplars
@@ -199,6 +200,7 @@ def report_campaign(
     data = _read(tables)
     network = _network_words(data.nodes, data.edges, settings.max_nodes)
     groups = score_groups(data.scores, preset, settings.references)
+    of_corrections = correction_notes(data.scores)
     counts = count_campaign(data.profiles[list(data.profiles)[-1]], data.all_wells(), data.all_fields())
     pages = dict(plate_pages or {plate: f"plates/{plate}.html" for plate in data.qc_wells})
     formats = plate_format if isinstance(plate_format, Mapping) else dict.fromkeys(data.qc_wells, plate_format)
@@ -224,13 +226,14 @@ def report_campaign(
         screened=screened(counts),
         verdict=judge(groups, settings.headline_metrics),
         cautions=[*cautions(groups, counts), *network_cautions(network["nodes"], network["alone"])],
-        groups=groups,
+        groups=score_groups(without_notes(data.scores, of_corrections), preset, settings.references),
+        correction_notes=of_corrections,
         baselines=[baseline_words(name) for name in baseline_names(data.scores)],
         enrichment_rows=_enrichment_rows(data.enrichment, preset),
         enrichment_drawn=_drawn(data.enrichment),
         learned_against_classical=learned_against_classical(data.differences, preset[1]),
         difference_metrics=difference_metrics(data.differences),
-        difference_rows=difference_rows(data.differences),
+        difference_rows=difference_rows(without_notes(data.differences, of_corrections)),
         hits=None
         if data.activity is None
         else hit_section(data.activity, data.distances, data.controls, _level(tables.activity)),
@@ -249,7 +252,7 @@ def report_campaign(
         adversarial=list(adversarial),
         points_cut=settings.max_points if max(map(len, data.profiles.values())) > settings.max_points else 0,
         corrections=corrections,
-        batch_rows=batch_rows(data.batches, corrections),
+        batch_rows=batch_rows(without_notes(data.batches, of_corrections), corrections),
         cards=cards,
         most_cells=significant(most_cells),
         bad_fields=bad[:_MOST_BAD_ROWS],
@@ -420,5 +423,4 @@ def _network_words(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
 def _corrections(batches: pd.DataFrame, preset: str) -> list[str]:
     """Level 3 first, then no correction, the preset and the others."""
     found = list(dict.fromkeys(batches["Correction"]))
-    first = [UNCORRECTED, "none", preset]
-    return [name for name in first if name in found] + [name for name in found if name not in first]
+    return [name for name in dict.fromkeys([UNCORRECTED, "none", preset, *found]) if name in found]

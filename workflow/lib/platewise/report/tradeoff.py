@@ -62,6 +62,11 @@ def tradeoff_figure(batches: pd.DataFrame, preset: tuple[str, str]) -> Figure | 
             hovertemplate=f"{batch_metric(of_batches).label} %{{x:.3f}}, {batch_metric(of_biology).label} %{{y:.3f}}"
             "<extra>%{fullData.name}</extra>",
         )
+    chance = values.xs(of_batches, level="Metric")["Chance"].dropna()
+    if len(chance):
+        figure.add_vline(
+            x=float(chance.iloc[0]), line={"dash": "dash", "color": "#6b7780", "width": 1}, annotation_text="chance"
+        )
     figure.update_xaxes(title=f"{batch_metric(of_batches).label}: less is better")
     figure.update_yaxes(title=f"{batch_metric(of_biology).label}: more is better")
     return finish(figure, 460)

@@ -1,0 +1,44 @@
+"""Words that stand beside every score of a correction: of the correction, not of a score, and said once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+_BETWEEN = "; "
+
+
+def correction_notes(scores: pd.DataFrame) -> dict[str, str]:
+    """Return what is noted beside every score of a correction and not of every other one.
+
+    Parameters
+    ----------
+    scores
+        Rows of one or more scores tables.
+    """
+    own = scores[scores["Baseline"] == ""]
+    parts = {
+        correction: set.intersection(*(set(note.split(_BETWEEN)) for note in rows["Note"])) - {""}
+        for correction, rows in own.groupby("Correction", sort=False)
+    }
+    everywhere = set.intersection(*parts.values()) if parts else set()
+    return {name: _BETWEEN.join(sorted(words - everywhere)) for name, words in parts.items() if words - everywhere}
+
+
+def without_notes(table: pd.DataFrame, notes: Mapping[str, str]) -> pd.DataFrame:
+    """Return a table with `correction_notes` taken out of its ``Note``.
+
+    Parameters
+    ----------
+    table
+        With ``Note``, ``Correction`` and perhaps ``OtherCorrection``.
+    notes
+        From `correction_notes`.
+    """
+    names = [name for name in ("Correction", "OtherCorrection") if name in table]
+    left = []
+    for note, *corrections in table[["Note", *names]].itertuples(index=False):
+        said = {part for name in corrections for part in notes.get(name, "").split(_BETWEEN)}
+        left.append(_BETWEEN.join(part for part in note.split(_BETWEEN) if part not in said))
+    return table.assign(Note=left)
