@@ -292,7 +292,9 @@ def get_training_keys(wildcards):
 
 def get_training_seed(wildcards):
     # A network that is taken as it is draws nothing.
-    return getattr(CAMPAIGN.config.embeddings[wildcards.model], "seed", CAMPAIGN.config.seed)
+    return getattr(
+        CAMPAIGN.config.embeddings[wildcards.model], "seed", CAMPAIGN.config.seed
+    )
 
 
 def get_training_rows(wildcards):
