@@ -1,8 +1,9 @@
 """What a command ends with: a message that says what to do, never a traceback for what a user can mend."""
 
 import pytest
+from typer.testing import CliRunner
 
-from platewise import cli
+from platewise import __version__, cli
 from platewise.errors import DataError
 
 
@@ -28,3 +29,8 @@ def test_a_fault_of_ours_shows_where(monkeypatch):
     monkeypatch.setattr(cli, "app", lambda: {}["nothing"])
     with pytest.raises(KeyError):
         cli.main()
+
+
+def test_it_says_which_version_it_is():
+    answer = CliRunner().invoke(cli.app, ["--version"])
+    assert (answer.exit_code, answer.stdout) == (0, f"platewise {__version__}\n")

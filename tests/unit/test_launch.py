@@ -188,16 +188,6 @@ def queue_error():
     return launch.QueueError("squeue did not answer")
 
 
-@pytest.mark.parametrize("given", [["-np"], ["-n"], ["--dry-run"], ["--summary"], ["--list-rules"], ["-qn"]])
-def test_what_only_asks_is_no_run(given):
-    assert launch._only_asks([*given, "--configfile", "x"])
-
-
-@pytest.mark.parametrize("given", [["-p"], ["--nolock"], ["-j", "n"], ["--notemp"]])
-def test_what_runs_is_a_run(given):
-    assert not launch._only_asks(given)
-
-
 def test_a_run_is_recorded_while_it_lasts(tmp_path, queue, monkeypatch):
     seen = []
     record = tmp_path / ".snakemake" / "platewise-run.json"
@@ -221,13 +211,6 @@ def test_a_signal_to_end_is_handed_on():
     assert launch._start([sys.executable, "-c", code]) == 7
 
 
-def test_the_folder_is_snakemakes(tmp_path):
-    assert launch._folder(["--directory", "elsewhere"], tmp_path) == tmp_path / "elsewhere"
-    assert launch._folder(["--directory=elsewhere"], tmp_path) == tmp_path / "elsewhere"
-    assert launch._folder(["-delsewhere"], tmp_path) == tmp_path / "elsewhere"
-    assert launch._folder(["-n"], tmp_path) == tmp_path
-
-
 def test_anothers_lock_is_not_ours_to_remove(tmp_path, monkeypatch, started):
     make_lock(tmp_path)
     monkeypatch.setattr(launch.os, "getuid", lambda: 12345)
@@ -240,18 +223,3 @@ def test_locks_are_removed(tmp_path):
     lock = make_lock(tmp_path)
     launch.unlock(tmp_path)
     assert not lock.exists()
-
-
-@pytest.mark.parametrize(
-    ("given", "added"),
-    [
-        (["--configfile", "x"], ["--cores", "all"]),
-        (["--cores", "2"], []),
-        (["--cores=2"], []),
-        (["-c2"], []),
-        (["--profile", "slurm"], []),
-        (["-j", "3"], []),
-    ],
-)
-def test_all_cores_unless_told(given, added):
-    assert launch._cores(given) == added

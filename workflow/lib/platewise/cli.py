@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Annotated
 
 import typer
 
+from platewise import __version__
 from platewise.commands.annotate import annotate
 from platewise.commands.compare import compare
 from platewise.commands.config_reference import config_reference
@@ -24,6 +26,22 @@ from platewise.commands.verify import verify
 from platewise.errors import PlatewiseError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"platewise {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """What is not a rule of the workflow."""
+
 
 # In the order in which a campaign meets them. `run` hands everything on, --help too.
 app.command()(preflight)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -19,12 +18,12 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
-from itertools import pairwise
 from pathlib import Path
 
 from platewise.cluster.queue import QueuedJob, QueueError, ask, cancel, has_slurm, queued_jobs
 from platewise.errors import PlatewiseError
 from platewise.processes import end_orphans, find_running, is_launcher
+from platewise.snakemake_options import missing_cores, missing_quiet, only_asks, refuse_missing_configs, working_folder
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +50,17 @@ def run(arguments: Sequence[str], folder: Path, earlier_jobs: EarlierJobs = Earl
 
     Raises
     ------
+    ConfigError
+        If a config file is not there.
     RunningError
         If a Snakemake is at work in ``folder``, or jobs of an earlier run are and ``earlier_jobs`` says to refuse.
     """
-    folder = _folder(arguments, folder)
+    refuse_missing_configs(arguments, folder)
+    folder = working_folder(arguments, folder)
     # Before the option, so that the list that --quiet takes ends there and not in the user's targets.
-    options = [*_cores(arguments), *_quiet(arguments), "--rerun-incomplete"]
+    options = [*missing_cores(arguments), *missing_quiet(arguments), "--rerun-incomplete"]
     command = [sys.executable, "-m", "snakemake", *options, *arguments]
-    if _only_asks(arguments):
+    if only_asks(arguments):
         return _start(command)
     _refuse_other_runs(folder)
     jobs = queued_jobs(folder)
@@ -224,44 +226,5 @@ def _start(command: Sequence[str]) -> int:
             signal.signal(signal.SIGTERM, before)
 
 
-def _folder(arguments: Sequence[str], folder: Path) -> Path:
-    """Return where Snakemake will work: ``--directory`` moves it."""
-    for argument, following in pairwise([*arguments, ""]):
-        if argument in ("--directory", "-d"):
-            return folder / following
-        if argument.startswith("--directory="):
-            return folder / argument.partition("=")[2]
-        if argument.startswith("-d") and not argument.startswith("--"):
-            return folder / argument.removeprefix("-d")
-    return folder
-
-
-# Options with which Snakemake only tells, and runs and writes nothing.
-_ASKS = {"--dry-run", "--dryrun", "--help", "--version", "-v", "--lint", "--list-rules", "--list-target-rules"}
-_ASKS |= {"--summary", "-S", "--detailed-summary", "-D", "--dag", "--rulegraph", "--filegraph", "--d3dag", "-h", "-l"}
-# Short options that take no value may be joined, as in -np.
-_JOINED_DRY_RUN = re.compile("-[npFkq]*n[npFkq]*")
-
-
-def _only_asks(arguments: Sequence[str]) -> bool:
-    """Tell whether nothing will be run or written."""
-    return any(
-        argument.split("=")[0] in _ASKS or _JOINED_DRY_RUN.fullmatch(argument) is not None for argument in arguments
-    )
-
-
 def _locks(folder: Path) -> list[Path]:
     return sorted((folder / ".snakemake" / "locks").glob("*.lock"))
-
-
-def _cores(arguments: Sequence[str]) -> list[str]:
-    """Ask for all cores unless the user, or a profile of theirs, says how many jobs may run."""
-    told = ("--cores", "-c", "--jobs", "-j", "--profile", "--workflow-profile", "--executor", "-e")
-    given = any(argument.split("=")[0] in told or argument[:2] in ("-c", "-j") for argument in arguments)
-    return [] if given else ["--cores", "all"]
-
-
-def _quiet(arguments: Sequence[str]) -> list[str]:
-    """Show one line a finished job and how many are left, unless the user asks for more or less."""
-    given = any(argument.split("=")[0] in ("--quiet", "-q", "--verbose") for argument in arguments)
-    return [] if given else ["--quiet", "rules", "reason", "host"]
