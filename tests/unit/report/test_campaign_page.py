@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import io
 import json
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from PIL import Image
 from small_campaign import BAD_FIELD, CHANNELS, HOSTILE, MODEL, NOTE, PRESET
 
 from platewise.columns import CELL_COUNT
+from platewise.config.embedding import EmbeddingConfig
 from platewise.config.report import ReportConfig
 from platewise.errors import DataError
 from platewise.evaluation.differences import DIFFERENCE_COLUMNS
@@ -21,7 +23,7 @@ from platewise.explanation.movers import MOVER_COLUMNS, SUMMARY_COLUMNS
 from platewise.explanation.prediction import PREDICTION_COLUMNS
 from platewise.report.differences import learned_against_classical
 from platewise.report.explanation import moved_rows, predicted_features
-from platewise.report.training import training_words
+from platewise.report.training import AIMS, training_words
 from platewise.tables import read_table, write_table
 from platewise.weights import save_tensors
 
@@ -374,7 +376,7 @@ def test_preset_is_the_one_that_is_judged(write_campaign, tmp_path):
 
 def test_the_training_says_what_was_learned_and_what_could_not_be(campaign_page):
     text = campaign_page.root.text()
-    assert "Network `small` of 212,676 parameters, 128 features." in text
+    assert "Network small of 212,676 parameters, 128 features." in text
     assert "It learned from 1,234 cells of BR001, for 640 steps of 64 cells. 567 cells of BR002 were only" in text
     assert "Adversary against: batch, with weight 1." in text
     assert "1 of 3 classes occur in one batch only: to name one of them is to name its batch, and what" in text
@@ -395,6 +397,21 @@ def test_untrained_weights_say_so(tmp_path):
     assert len(words) == 2
     (tmp_path / "model.json").write_text(json.dumps(facts | {"kind": "file"}))
     assert training_words(tmp_path / "model.json")[0] == "Taken as it is: another campaign trained it."
+
+
+@pytest.mark.parametrize("kind", ["timm", "file"])
+def test_a_published_network_is_named(tmp_path, kind):
+    shape = {"kind": "timm", "name": "vit_small_patch16_224.dino", "features": 1920}
+    (tmp_path / "model.json").write_text(json.dumps({"kind": kind, "architecture": shape, "parameters": 21665664}))
+    words = training_words(tmp_path / "model.json")
+    assert words[0].startswith("Taken as it is")
+    assert words[1] == "Network vit_small_patch16_224.dino of 21,665,664 parameters, 1,920 features."
+
+
+def test_every_kind_of_embedding_has_words():
+    (members, _) = get_args(EmbeddingConfig)
+    kinds = [get_args(member.model_fields["kind"].annotation) for member in get_args(members)]
+    assert {kind for (kind,) in kinds} == set(AIMS)
 
 
 def test_what_moved_is_said_in_words_and_numbers_most_first(campaign_page):

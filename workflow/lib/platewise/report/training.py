@@ -9,10 +9,11 @@ from typing import Any
 
 from platewise.errors import DataError
 
-_AIMS = {
+AIMS = {
     "weak": "Trained to name what single cells were given; the classifier was then thrown away and the features kept.",
     "self": "Trained to know single cells again after random changes, without names; the features are kept.",
     "file": "Taken as it is: another campaign trained it.",
+    "timm": "Taken as it is: others published it, and its weights came from a file.",
     "random": "Not trained: its weights are random, as a baseline of the trained ones.",
 }
 # With more classes than this in one batch, the first ones are named.
@@ -34,7 +35,7 @@ def training_words(path: str | Path) -> list[str]:
     """
     try:
         facts = json.loads(Path(path).read_text())
-        return [_AIMS[facts["kind"]], _size(facts), *(_training(facts) if facts["kind"] in ("weak", "self") else ())]
+        return [AIMS[facts["kind"]], _size(facts), *(_training(facts) if facts["kind"] in ("weak", "self") else ())]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: cannot be read ({type(error).__name__}: {error}). Hint: remove its folder and run again; the "
@@ -44,7 +45,9 @@ def training_words(path: str | Path) -> list[str]:
 
 def _size(facts: Mapping[str, Any]) -> str:
     shape = facts["architecture"]
-    return f"Network `{shape['network']}` of {facts['parameters']:,} parameters, {shape['features']} features."
+    # One that others published has a name instead; it may have been taken from another campaign.
+    name = shape["name"] if shape.get("kind") == "timm" else shape["network"]
+    return f"Network {name} of {facts['parameters']:,} parameters, {shape['features']:,} features."
 
 
 def _training(facts: Mapping[str, Any]) -> list[str]:
