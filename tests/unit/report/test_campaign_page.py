@@ -488,7 +488,7 @@ def test_the_shortlist_names_what_is_worth_following_and_counts_why_others_are_n
     text = campaign_page.root.text()
     assert "Of 8 perturbations, 2 are active, reproducible" in text
     assert "3 are not shown to be active, 1 is not reproducible, 1 is explained by the number of cells" in text
-    assert "the cells of 1 were not counted" in text
+    assert "of 1 it is not known what the number of cells explains" in text
 
 
 def test_communities_hubs_and_bridges_are_told(campaign_page):

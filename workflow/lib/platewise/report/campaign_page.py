@@ -33,7 +33,7 @@ from platewise.report.figures import (
     network_figure,
     projection_figure,
 )
-from platewise.report.headline import cautions, judge, network_cautions, screened
+from platewise.report.headline import Caution, cautions, judge, network_cautions, screened
 from platewise.report.hits import hit_section
 from platewise.report.html import render_page, write_page
 from platewise.report.metrics import baseline_words
@@ -209,13 +209,18 @@ def report_campaign(
     ploidy, drawn = read_ploidy(tables.ploidy, max_q) if tables.ploidy else (None, None)
     if drawn:
         figures["figure-ploidy"] = drawn
+    variants = read_variants(tables.variants, max_q) if tables.variants else None
+    limits = [*cautions(groups, counts), *network_cautions(network["nodes"], network["alone"])]
+    if variants and variants.caution:
+        # First: whoever screens variants asks for them.
+        limits.insert(0, Caution(variants.caution, "Variants"))
     page = render_page(
         "campaign.html.j2",
         figures=figures,
         tradeoff_drawn="figure-tradeoff" in figures,
         ploidy=ploidy,
         ploidy_drawn=drawn is not None,
-        variants=read_variants(tables.variants, max_q) if tables.variants else None,
+        variants=variants,
         campaign=campaign,
         segmentation_page=segmentation_page,
         page_title=settings.title or f"Campaign {campaign}",
@@ -223,7 +228,7 @@ def report_campaign(
         counts=counts,
         screened=screened(counts),
         verdict=judge(groups, settings.headline_metrics),
-        cautions=[*cautions(groups, counts), *network_cautions(network["nodes"], network["alone"])],
+        cautions=limits,
         groups=groups,
         baselines=[baseline_words(name) for name in baseline_names(data.scores)],
         enrichment_rows=_enrichment_rows(data.enrichment, preset),
@@ -344,7 +349,9 @@ def _level(path: str | Path) -> float:
 
 
 def _figures(data: _Data, preset: tuple[str, str], settings: ReportConfig) -> dict[str, Figure]:
-    figures = {"figure-network": network_figure(data.nodes, data.edges, settings.max_nodes)}
+    figures = {}
+    if len(data.nodes) > 1:
+        figures["figure-network"] = network_figure(data.nodes, data.edges, settings.max_nodes)
     if _drawn(data.enrichment):
         figures["figure-enrichment"] = enrichment_figure(data.enrichment, preset)
     doses = None if data.dose_response is None else dose_figure(data.dose_response, data.distances)
@@ -420,5 +427,5 @@ def _network_words(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
 def _corrections(batches: pd.DataFrame, preset: str) -> list[str]:
     """Level 3 first, then no correction, the preset and the others."""
     found = list(dict.fromkeys(batches["Correction"]))
-    first = [UNCORRECTED, "none", preset]
-    return [name for name in first if name in found] + [name for name in found if name not in first]
+    order = dict.fromkeys([UNCORRECTED, "none", preset, *found])
+    return [name for name in order if name in found]
