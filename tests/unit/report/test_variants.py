@@ -14,8 +14,8 @@ from platewise.tables import write_table
 from platewise.variants.score import IMPACT_COLUMNS
 
 FEW = (
-    "with so few wells p of correlations is at least 0.1; 1 plate with both, and 2 at least are needed to hold one out for "
-    "a classifier"
+    "with so few wells p of correlations is at least 0.1; 1 plate with both, and 2 at least are needed to hold one out "
+    "for a classifier"
 )
 
 
@@ -104,10 +104,8 @@ def test_five_wells_prove_nothing_and_the_top_of_the_page_says_so(impact, campai
     cautions = page.one("ul", **{"class": "cautions"})
     assert cautions.find("li")[0].text() == f"{said} Variants"
     many = read_variants(impact(alone, alone | {"Metadata_Perturbation": "other"}), 0.05).sentence
-    assert many == (
-        "Of 2 variants there are too few wells or plates to prove a difference, whatever it is. The notes below say what is "
-        "missing."
-    )
+    assert many.startswith("Of 2 variants there are too few wells or plates to prove a difference, whatever it is.")
+    assert many.endswith("The notes below say what is missing.")
 
 
 def test_without_a_common_plate_it_is_said(impact):

@@ -99,7 +99,7 @@ def test_p_is_uniform_when_a_variant_does_nothing(monkeypatch):
 
 @pytest.mark.parametrize("wells", [1, 4])
 def test_p_is_uniform_when_the_wild_type_is_the_control_that_profiles_are_scaled_to(wells):
-    """Centred on its own wild-type wells a plate's variants have these in common, and the wild type has nothing left."""
+    """Centred on wild-type wells, a plate's variants have these in common and the wild type has nothing left."""
     p = []
     for seed in range(60):
         profiles, _ = draw_campaign({"silent": 0.0}, seed, plates=4, wells=4, cells=2, features=30)
@@ -132,8 +132,8 @@ def test_five_wells_of_one_plate_prove_nothing_and_it_is_said():
     assert row["CorrelationP"] == pytest.approx(0.1)
     assert np.isnan(row["Auc"])
     assert row["Note"] == (
-        "with so few wells p of correlations is at least 0.1; 1 plate with both, and 2 at least are needed to hold one out "
-        "for a classifier"
+        "with so few wells p of correlations is at least 0.1; 1 plate with both, and 2 at least are needed to hold one "
+        "out for a classifier"
     )
 
 
@@ -146,8 +146,8 @@ def test_with_one_well_of_a_kind_nothing_is_compared_and_what_is_missing_is_said
     computed = ["Superiority", "Contrast", "CorrelationP", "CorrelationQ", "Auc", "AucP", "AucQ", "NullLow"]
     assert row[computed].isna().all()
     assert row["Note"] == (
-        f"1 well of the {kind}, and 2 at least are needed to compare correlations; 1 plate with both, and 2 at least are "
-        "needed to hold one out for a classifier"
+        f"1 well of the {kind}, and 2 at least are needed to compare correlations; 1 plate with both, and 2 at least "
+        "are needed to hold one out for a classifier"
     )
 
 
