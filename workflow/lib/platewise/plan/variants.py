@@ -26,7 +26,8 @@ def with_wild_types(given: Sequence[Treatment], config: CampaignConfig, problems
     Rows are found by the perturbation's name: a table of profiles has no plate map, whose column would be the key.
     """
     known = read_perturbations(config.metadata, problems) or {}
-    wild_types = {perturbation.name: perturbation.wild_type for perturbation in known.values()}
+    # Several rows may share a name: that one of them is empty says nothing.
+    wild_types = {row.name: row.wild_type for row in known.values() if row.wild_type}
     return [replace(treatment, wild_type=wild_types.get(treatment.perturbation, "")) for treatment in given]
 
 

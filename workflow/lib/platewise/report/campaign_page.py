@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from platewise.columns import BATCH, CONTROL_TYPE, MOA, PERTURBATION, PLATE, metadata_columns
+from platewise.columns import BATCH, CONTROL_TYPE, MOA, NEGCON, PERTURBATION, PLATE, metadata_columns
 from platewise.config.report import ReportConfig
 from platewise.network.communities import STABLE
+from platewise.profiles.normalise import NORMALISED_TO
 from platewise.report.campaign import (
     Selection,
     bad_field_rows,
@@ -33,7 +34,7 @@ from platewise.report.figures import (
     network_figure,
     projection_figure,
 )
-from platewise.report.headline import Caution, cautions, judge, network_cautions, screened
+from platewise.report.headline import Caution, cautions, judge, network_cautions, scale_cautions, screened
 from platewise.report.hits import hit_section
 from platewise.report.html import render_page, write_page
 from platewise.report.metrics import baseline_words
@@ -211,6 +212,7 @@ def report_campaign(
         figures["figure-ploidy"] = drawn
     variants = read_variants(tables.variants, max_q) if tables.variants else None
     limits = [*cautions(groups, counts), *network_cautions(network["nodes"], network["alone"])]
+    limits += _scale_cautions(data.profiles[list(data.profiles)[-1]])
     if variants and variants.caution:
         # First: whoever screens variants asks for them.
         limits.insert(0, Caution(variants.caution, "Variants"))
@@ -422,6 +424,13 @@ def _network_words(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
         "drawn": min(len(nodes), max_nodes),
         "best": best.to_dict("records"),
     }
+
+
+def _scale_cautions(wells: pd.DataFrame) -> list[Caution]:
+    if NORMALISED_TO not in wells:
+        return []
+    targets = wells.groupby(PLATE)[NORMALISED_TO].first()
+    return scale_cautions(len(targets), int((targets != NEGCON).sum()))
 
 
 def _corrections(batches: pd.DataFrame, preset: str) -> list[str]:
