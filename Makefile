@@ -7,14 +7,14 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
-# Real data for the campaigns jump and bbbc021; docs/tutorial.md says where to get them.
+# Real data for the campaigns jump, nf1 and bbbc021; docs/tutorial.md says where to get them.
 PLATEWISE_DATA ?= $(abspath ../shared/data)
 export PLATEWISE_DATA
 export PATH := $(abspath $(BIN)):$(PATH)
 # For what runs outside of jobs; in a job, Snakemake gives the rule's number of threads.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo demo-large demo-batches jump bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode bench-evaluation bench-bbbc021 bench-network demo-doses bench-profiles clean
+.PHONY: help setup demo demo-large demo-batches jump nf1 bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode bench-evaluation bench-bbbc021 bench-network demo-doses bench-profiles clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -52,6 +52,10 @@ demo-doses: setup ## Dose series with known EC50s, and positive controls
 jump: setup ## Run the real JUMP Cell Painting fields in PLATEWISE_DATA
 	platewise run --cores $(CORES) --configfile config/jump/config.yaml
 	@echo "The report is at $(abspath results/jump/report/index.html)"
+
+nf1: setup ## Run the real NF1 Schwann cells in PLATEWISE_DATA: variants, wild type against mutant
+	platewise run --cores $(CORES) --configfile config/nf1/config.yaml
+	@echo "The report is at $(abspath results/nf1/report/index.html)"
 
 bbbc021: setup ## Run the real BBBC021 well profiles in PLATEWISE_DATA and print NSC and NSCB
 	platewise run --cores $(CORES) --configfile config/bbbc021/config.yaml

@@ -1,6 +1,7 @@
-"""The real halves of the chain: JUMP from images to profiles, BBBC021 from profiles to the network."""
+"""The real halves of the chain: JUMP and NF1 from images to profiles, BBBC021 from profiles to the network."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,38 @@ def test_jump_says_what_it_cannot_mean(jump):
     assert np.isnan(moa["Value"])
     assert "no two perturbations share an annotation" in moa["Note"]
     assert "no two perturbations share an annotation" in (jump.results / "report/index.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def nf1(tmp_path_factory):
+    """The shipped campaign of variants as it is; its sheets lie where its config says."""
+    project = Project(tmp_path_factory.mktemp("nf1"))
+    shutil.copytree(ROOT / "config/nf1", project.folder / "config/nf1")
+    os.environ["PLATEWISE_DATA"] = str(Path(os.environ["PLATEWISE_DATA"]).resolve())
+    project.run("--configfile", "config/nf1/config.yaml", "--cores", "2")
+    project.results = project.folder / "results" / "nf1"
+    return project
+
+
+def test_nf1_cells_are_found(nf1):
+    fields = pd.read_parquet(nf1.results / "plates/Plate_2/qc/fields.parquet").set_index("Metadata_Well")
+    assert (fields["Status"] == "ok").all()
+    # Outlined and looked at: 168 nuclei in the five fields.
+    assert 155 <= fields["NucleiCount"].sum() <= 180
+
+
+def test_five_wells_of_nf1_prove_nothing_and_the_report_says_so(nf1):
+    (row,) = pd.read_parquet(nf1.results / "campaign/variants/impact.parquet").to_dict("records")
+    assert (row["Metadata_Perturbation"], row["WildType"]) == ("NF1-Null", "NF1-WT")
+    assert (row["Wells"], row["WildTypeWells"], row["Plates"]) == (4, 1, 1)
+    assert np.isnan([row[name] for name in ("Contrast", "CorrelationP", "Auc", "AucP")]).all()
+    assert row["Note"] == (
+        "1 well of the wild type, and 2 at least are needed to compare correlations; 1 plate with both, and 2 at least "
+        "are needed to hold one out for a classifier"
+    )
+    page = (nf1.results / "report/index.html").read_text()
+    assert page.count("NF1-Null cannot be held against NF1-WT: 5 wells of the two on 1 plate prove nothing") == 2
+    assert "only 1 negative control well<" in page
 
 
 @pytest.fixture(scope="module")

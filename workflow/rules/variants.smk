@@ -1,5 +1,5 @@
 # What variants change.
-# Needs: the preset's profiles, tables of cells. Makes: each variant against its wild type.
+# Needs: the preset's features before correction, tables of cells (none where a campaign starts from profiles). Makes: each variant against its wild type.
 
 
 rule score_variants:
@@ -7,10 +7,11 @@ rule score_variants:
     input:
         cells=[
             f"<results>/plates/{plate}/cells/{block}.parquet"
-            for plate in PLATES
+            for plate in CAMPAIGN.plates
             for block in CAMPAIGN.plates[plate].blocks
         ],
-        profiles=f"<campaign>/profiles/{CAMPAIGN.preset}.parquet",
+        # Not corrected: a correction may have learned from these very wells which are alike.
+        profiles=f"<campaign>/profiles/{PRESET[0]}.selected.parquet",
         selection="<campaign>/profiles/classical.selection.parquet",
     output:
         "<campaign>/variants/impact.parquet",

@@ -4,10 +4,11 @@ from skimage.measure import regionprops
 
 from platewise.config.measure import AreaShapeGroup
 from platewise.measure import area_shape
+from platewise.measure.names import area_shape_names
 from platewise.measure.zernike import zernike_orders
 
 SETTINGS = AreaShapeGroup()
-NAMES = area_shape.names([], SETTINGS)
+NAMES = area_shape_names([], SETTINGS)
 
 
 def shapes(compartment):

@@ -4,18 +4,19 @@ from scipy.stats import rankdata
 
 from platewise.config.measure import CorrelationGroup
 from platewise.measure import correlation
+from platewise.measure.names import correlation_names
 
 SETTINGS = CorrelationGroup()
 
 
 def measured(compartment, channels):
     table = correlation.measure(compartment, channels, SETTINGS)
-    names = correlation.names(channels, SETTINGS)
+    names = correlation_names(channels, SETTINGS)
     return {name.removeprefix("Correlation_"): table[:, i] for i, name in enumerate(names)}
 
 
 def test_names_hold_both_orders_where_they_differ():
-    assert correlation.names(["A", "B"], SETTINGS) == [
+    assert correlation_names(["A", "B"], SETTINGS) == [
         "Correlation_Correlation_A_B",
         "Correlation_Overlap_A_B",
         "Correlation_K_A_B",

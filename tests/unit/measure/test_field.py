@@ -12,7 +12,8 @@ from platewise.config.measure import (
     TextureGroup,
 )
 from platewise.errors import ConfigError, DataError
-from platewise.measure.field import feature_names, measure_field
+from platewise.measure.field import measure_field
+from platewise.measure.names import feature_names
 
 CHANNELS = ["DNA", "ER"]
 CONFIG = MeasureConfig()

@@ -4,13 +4,14 @@ from skimage.segmentation import find_boundaries
 
 from platewise.config.measure import IntensityGroup
 from platewise.measure import intensity
+from platewise.measure.names import intensity_names
 
 SETTINGS = IntensityGroup()
 
 
 def measured(compartment, channels):
     table = intensity.measure(compartment, channels, SETTINGS)
-    return {name.removeprefix("Intensity_"): table[:, i] for i, name in enumerate(intensity.names(channels, SETTINGS))}
+    return {name.removeprefix("Intensity_"): table[:, i] for i, name in enumerate(intensity_names(channels, SETTINGS))}
 
 
 def test_a_row_of_known_values(compartment_of):

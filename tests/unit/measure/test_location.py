@@ -1,10 +1,11 @@
 from platewise.config.measure import LocationGroup
 from platewise.measure import location
+from platewise.measure.names import location_names
 
 
 def test_centre_centre_of_mass_and_brightest_pixel(compartment_of):
     compartment = compartment_of([[0, 0, 0, 0], [0, 1, 1, 1]], [[9, 9, 9, 9], [9, 1, 1, 2]])
-    assert location.names(["DNA"], LocationGroup()) == [
+    assert location_names(["DNA"], LocationGroup()) == [
         "Location_Center_X",
         "Location_Center_Y",
         "Location_CenterMassIntensity_X_DNA",

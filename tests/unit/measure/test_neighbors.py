@@ -4,6 +4,7 @@ from scipy.ndimage import binary_dilation
 
 from platewise.config.measure import NeighborsGroup
 from platewise.measure import neighbors
+from platewise.measure.names import neighbors_names
 from platewise.measure.neighbors import closest_neighbors
 from platewise.measure.objects import list_objects, under
 
@@ -11,7 +12,7 @@ from platewise.measure.objects import list_objects, under
 def measured(compartment, *distances):
     settings = NeighborsGroup(distances=distances)
     table = neighbors.measure(compartment, [], settings)
-    names = neighbors.names([], settings)
+    names = neighbors_names([], settings)
     return {name.removeprefix("Neighbors_"): table[:, i] for i, name in enumerate(names)}
 
 

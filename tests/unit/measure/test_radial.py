@@ -5,13 +5,14 @@ from skimage.graph import MCP_Geometric
 from platewise.config.measure import RadialDistributionGroup
 from platewise.measure import radial
 from platewise.measure.distance import distance_to_edge
+from platewise.measure.names import radial_names
 
 SETTINGS = RadialDistributionGroup()
 
 
 def measured(compartment, channels):
     table = radial.measure(compartment, channels, SETTINGS)
-    names = radial.names(channels, SETTINGS)
+    names = radial_names(channels, SETTINGS)
     return {name.removeprefix("RadialDistribution_"): table[:, i] for i, name in enumerate(names)}
 
 

@@ -20,6 +20,7 @@ from platewise.config.measure import RadialDistributionGroup  # noqa: E402
 from platewise.measure import radial  # noqa: E402
 from platewise.measure.cellprofiler import OBJECT_NUMBER, cellprofiler_tables  # noqa: E402
 from platewise.measure.distance import distance_to_edge  # noqa: E402
+from platewise.measure.names import radial_names  # noqa: E402
 from platewise.measure.objects import compartments, under  # noqa: E402
 
 pytestmark = [
@@ -82,12 +83,12 @@ def compare(data):
             pixels = under(objects[compartment], image / np.float32(65535), 65535)
             tied = pd.DataFrame(False, close.index, names)
             given = middles[middles["Compartment"] == compartment]
-            tied.loc[:, radial_names()] = (given["n_tied_maxima"] > 1).to_numpy()[:, None]
+            tied.loc[:, ring_names()] = (given["n_tied_maxima"] > 1).to_numpy()[:, None]
             for channel, values in zip(CHANNELS, pixels.values, strict=True):
                 places = [f"Location_MaxIntensity_{axis}_{channel}" for axis in "XY"]
                 tied.loc[:, places] = twice_brightest(pixels.objects, values)[:, None]
             around = radial.radial_distribution(pixels, *to_edge_and_middles(pixels.objects, given), 4)
-            close_around = pd.DataFrame(agrees(around, theirs[radial_names()]), columns=radial_names())
+            close_around = pd.DataFrame(agrees(around, theirs[ring_names()]), columns=ring_names())
             for table, kind in ((close, "Agrees"), (tied, "Tied"), (close_around, "AgreesAround")):
                 long = table.assign(Field=field, Compartment=compartment, Object=theirs[OBJECT_NUMBER])
                 rows.append(long.melt(["Field", "Compartment", "Object"], var_name="Feature").assign(Kind=kind))
@@ -101,8 +102,8 @@ def compare(data):
     return wide
 
 
-def radial_names():
-    return radial.names(list(CHANNELS), RadialDistributionGroup())
+def ring_names():
+    return radial_names(list(CHANNELS), RadialDistributionGroup())
 
 
 def agrees(ours, theirs):

@@ -3,7 +3,8 @@ import pytest
 
 from platewise.config.measure import FullRange, TextureGroup
 from platewise.measure import texture
-from platewise.measure.texture import FEATURES, haralick
+from platewise.measure.names import TEXTURE, texture_names
+from platewise.measure.texture import haralick
 
 
 def cooccurrence(mask, levels, step):
@@ -54,7 +55,7 @@ def naive_features(p, bins):
 
 def test_a_checkerboard_by_hand(objects_of):
     levels = np.array([[1, 3, 1], [3, 1, 3], [1, 3, 1]], np.uint16)
-    found = dict(zip(FEATURES, haralick(objects_of(np.ones((3, 3))), levels, 1, 4)[0].T, strict=True))
+    found = dict(zip(TEXTURE, haralick(objects_of(np.ones((3, 3))), levels, 1, 4)[0].T, strict=True))
     # Neighbours along an axis always differ by 2. Along a diagonal they are equal: two pairs of level 1, two of 3.
     assert found["Contrast"].tolist() == [4, 0, 4, 0]
     assert found["InverseDifferenceMoment"].tolist() == [0.2, 1, 0.2, 1]
@@ -73,15 +74,15 @@ def test_pairs_never_leave_the_object(objects_of):
     labels = np.repeat([[1, 1, 2, 2]], 4, axis=0)
     levels = np.where(labels == 1, 5, 9).astype(np.uint16)
     found = haralick(objects_of(labels), levels, 1, 16)
-    assert (found[:, :, FEATURES.index("Contrast")] == 0).all()
-    assert (found[:, :, FEATURES.index("SumAverage")] == [[10], [18]]).all()
+    assert (found[:, :, TEXTURE.index("Contrast")] == 0).all()
+    assert (found[:, :, TEXTURE.index("SumAverage")] == [[10], [18]]).all()
 
 
 def test_level_zero_takes_no_part(objects_of):
     levels = np.array([[2, 2, 0, 7, 7]], np.uint16)
     found = haralick(objects_of(np.ones((1, 5))), levels, 1, 8)[0, 0]
-    assert found[FEATURES.index("Contrast")] == 0
-    assert found[FEATURES.index("AngularSecondMoment")] == pytest.approx(0.5)
+    assert found[TEXTURE.index("Contrast")] == 0
+    assert found[TEXTURE.index("AngularSecondMoment")] == pytest.approx(0.5)
 
 
 def test_an_object_too_thin_for_a_direction_has_none(objects_of):
@@ -116,7 +117,7 @@ def test_textures_are_those_of_a_naive_version(blob_objects, scale, bins):
 
 
 def test_names_say_scale_direction_and_levels():
-    assert texture.names(["DNA"], TextureGroup())[1] == "Texture_Contrast_DNA_3_Mean_64"
-    names = texture.names(["A", "B"], TextureGroup(directions="each", scales=(3, 5), levels=256))
+    assert texture_names(["DNA"], TextureGroup())[1] == "Texture_Contrast_DNA_3_Mean_64"
+    names = texture_names(["A", "B"], TextureGroup(directions="each", scales=(3, 5), levels=256))
     assert len(names) == 2 * 2 * 4 * 13
     assert names[13] == "Texture_AngularSecondMoment_A_3_01_256"

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from platewise.columns import split_annotation
 from platewise.config.network import NetworkConfig
-from platewise.network.nodes import build_nodes, split_annotation
+from platewise.network.nodes import build_nodes
 from platewise.profiles.frame import split_profiles
 
 

@@ -293,6 +293,136 @@ def test_planning_imports_nothing_heavy():
 GROUPS = [{"group": "AreaShape"}, {"group": "Intensity"}]
 
 
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        (
+            {"size": {"feature": "Nuclei_AreaShape_Aera"}},
+            ["key profiles.cells.size.feature", "'Nuclei_AreaShape_Aera'", "nearest are Nuclei_AreaShape_Area,"],
+        ),
+        (
+            {"outliers": {"features": ["Cells_Intensity_MeanIntensity_DAPI"]}},
+            ["key profiles.cells.outliers.features", "nearest are Cells_Intensity_", "images.channels: DNA, ER, RNA"],
+        ),
+        (
+            {"outliers": {"features": ["Cells_Granularity_1_DNA"]}},
+            ["'Cells_Granularity_1_DNA'", "measure it, too, with `- group: Granularity` in measure.groups"],
+        ),
+        (
+            {"outliers": {"features": ["Cells_Shape_Area"]}},
+            ["'Cells_Shape_Area'", "Shape is no group of features; these are AreaShape, Intensity, Texture"],
+        ),
+        (
+            {"outliers": {"features": ["Cytoplasm_Neighbors_NumberOfNeighbors_Adjacent"]}},
+            ["Neighbors is measured of Nuclei and Cells only"],
+        ),
+    ],
+)
+def test_rules_on_features_that_are_not_measured_are_refused(raw, rules, said):
+    error = refusal(raw | {"measure": {"groups": GROUPS}, "profiles": {"cells": rules}})
+    assert len(error.problems) == 1
+    for part in said:
+        assert part in str(error)
+
+
+def test_rules_on_measured_features_pass(raw):
+    features = ["Nuclei_Intensity_MeanIntensity_DNA", "Cells_Texture_Entropy_ER_3_Mean_64"]
+    rules = {"size": {}, "outliers": {"features": features}}
+    assert load_campaign(raw | {"profiles": {"cells": rules}}).config.profiles.cells.features[1:] == features
+
+
+def table_campaign(tmp_path, rows, metadata="", **columns):
+    header = f"Metadata_Plate,Metadata_Well,Metadata_Perturbation,{metadata}Cells_AreaShape_Area"
+    (tmp_path / "t.csv").write_text(f"{header}\n{rows}")
+    return {"campaign": "t", "table": {"paths": [str(tmp_path / "t.csv")], "negcon": ["DMSO"], "columns": columns}}
+
+
+def test_rules_on_cells_are_refused_where_there_are_none(tmp_path):
+    message = str(refusal(table_campaign(tmp_path, "P1,A01,DMSO,1\n") | {"profiles": {"cells": {"size": {}}}}))
+    assert "key profiles.cells: found rules, in a campaign that starts from profiles of wells" in message
+
+
+def annotated(raw, tmp_path, mechanisms):
+    (tmp_path / "moa.tsv").write_text("compound\tmoa\nDMSO\tvehicle\nx\tHDAC inhibitor|toxin\ny\t\n")
+    raw["metadata"] |= {"table": str(tmp_path / "moa.tsv"), "moa": "moa"}
+    return raw | {"shortlist": {"mechanism": "near", "mechanisms": mechanisms}}
+
+
+def test_mechanisms_that_nothing_is_annotated_with_are_refused(raw, tmp_path):
+    assert load_campaign(annotated(raw, tmp_path, ["toxin", "HDAC inhibitor"])).config.shortlist.mechanism == "near"
+    error = refusal(annotated(raw, tmp_path, ["HDAC inhibitors", "toxin", "tubulin"]))
+    place = "config.yaml, key shortlist.mechanisms: found"
+    assert [str(problem) for problem in error.problems] == [
+        f"{place} 'HDAC inhibitors'; expected one of HDAC inhibitor, toxin. Hint: did you mean 'HDAC inhibitor'?",
+        f"{place} 'tubulin'; expected one of HDAC inhibitor, toxin. Hint: correct or remove the name",
+    ]
+    # What a control does is no mechanism.
+    assert "'vehicle'" in str(refusal(annotated(raw, tmp_path, ["vehicle"])))
+    del raw["metadata"]["moa"]
+    message = str(refusal(raw | {"shortlist": {"mechanism": "far", "mechanisms": ["toxin"]}}))
+    assert "no perturbation of the campaign is annotated" in message
+    assert "metadata.moa or metadata.annotations" in message
+
+
+def test_mechanisms_of_a_table_are_read_at_planning(tmp_path):
+    rows = "P1,A01,DMSO,,9,1\nP1,A02,x,toxin,9,1\nP1,A03,y,lost,0,1\n"
+    raw = table_campaign(tmp_path, rows, "what,Metadata_CellCount,", moa="what", cell_count="Metadata_CellCount")
+    asked = {"mechanism": "near", "mechanisms": ["toxin"]}
+    assert load_campaign(raw | {"shortlist": asked}).plate_names == ["P1"]
+    # The well without cells has no profile.
+    assert "'lost'; expected one of toxin" in str(refusal(raw | {"shortlist": asked | {"mechanisms": ["lost"]}}))
+    del raw["table"]["columns"]["moa"]
+    assert "say where mechanisms are with table.columns.moa" in str(refusal(raw | {"shortlist": asked}))
+
+
+def alleles(tmp_path, own, **columns):
+    rows = f"P1,A01,DMSO,,1\nP1,A02,WT,,1\nP1,A03,mutant,{own},1\n"
+    return table_campaign(tmp_path, rows, "wt,", **columns)
+
+
+def test_variants_of_a_table_are_those_that_its_column_names(tmp_path):
+    campaign = load_campaign(alleles(tmp_path, "WT", wild_type="wt"))
+    assert campaign.variants == [("mutant", "WT")]
+    job = next(job for job in list_jobs(campaign) if job.rule == "score_variants")
+    names = ["classical.selected.parquet", "classical.selection.parquet"]
+    assert [path.rpartition("/")[2] for path in job.inputs] == names
+    assert job.outputs[0] in list_jobs(campaign)[-1].inputs
+
+
+@pytest.mark.parametrize(
+    ("wild_type", "column", "said"),
+    [
+        ("", "wt", "t.csv, column wt: found no wild type of a perturbation that a well was given"),
+        (
+            "GENE",
+            "wt",
+            "of mutant: found 'GENE'; expected a perturbation that a well was given. Hint: correct the name",
+        ),
+        ("WT1", "wt", "did you mean 'WT'? Else correct the name, or leave the cell empty"),
+        ("WT", "wt2", "expected also wt2"),
+    ],
+)
+def test_wild_types_that_are_not_in_a_table_are_refused(tmp_path, wild_type, column, said):
+    assert said in str(refusal(alleles(tmp_path, wild_type, wild_type=column)))
+
+
+def test_variants_of_a_table_may_be_named_in_a_sheet(tmp_path):
+    raw = alleles(tmp_path, "")
+    assert load_campaign(raw).variants == []
+    sheet = tmp_path / "known.tsv"
+    raw["metadata"] = {"key": "name", "table": str(sheet), "wild_type": "wt"}
+    sheet.write_text("name\twt\nmutant\tWT\nabsent\tWT\n")
+    assert load_campaign(raw).variants == [("mutant", "WT")]
+    sheet.write_text("name\twt\nmutant\tWT2\n")
+    assert "known.tsv, column wt, of mutant: found 'WT2'" in str(refusal(raw))
+    sheet.write_text("name\twt\nMutant\tWT\n")
+    assert "known.tsv, column wt: found no wild type of a perturbation that a well was given" in str(refusal(raw))
+    raw["table"]["columns"]["wild_type"] = "wt"
+    assert "'wt' and table.columns.wild_type, too, which is 'wt'" in str(refusal(raw))
+    del raw["table"]["columns"]["wild_type"], raw["metadata"]["table"]
+    assert "key metadata.wild_type: found 'wt' and no metadata.table" in str(refusal(raw))
+
+
 def ploidy_rules(campaign):
     return sorted({job.rule for job in list_jobs(campaign) if "ploidy" in job.rule})
 

@@ -55,7 +55,7 @@ def test_a_plate_that_left_is_left_out(tmp_path: Path) -> None:
         ({"select": {"max_correlation": 0.8}}, False),
         ({"normalise": {"min_controls": 6}}, False),
         ({"aggregate": {"method": "distribution"}}, False),
-        ({"cells": {"size": {}}}, False),
+        ({"select": {"max_missing": 0.2}}, False),
         ({"consensus": {"method": "mean"}}, True),
     ],
 )

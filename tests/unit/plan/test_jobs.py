@@ -78,7 +78,7 @@ def test_variants_are_scored_where_the_table_names_wild_types(raw, tmp_path):
     assert campaign.variants == [("y", "x")]
     job = next(job for job in list_jobs(campaign) if job.rule == "score_variants")
     assert len([path for path in job.inputs if "/cells/" in path]) == 4
-    assert job.inputs[-2].endswith(f"campaign/profiles/{campaign.preset}.parquet")
+    assert job.inputs[-2].endswith("campaign/profiles/classical.selected.parquet")
     assert job.stage in campaign_stages(campaign)
     assert job.outputs[0] in list_jobs(campaign)[-1].inputs
 

@@ -80,6 +80,7 @@ def test_only_the_imaged_wells_are_planned(sheets):
         ({"platemap": "A01\tDMSO\t\nA02\tx\tlots\n"}, ["row 3, column dose", "'lots'", "a number from 0 up"]),
         ({"platemap": "A01\tDMSO\t\nA02\tx\t-1\n"}, ["row 3, column dose", "'-1'"]),
         ({"platemap": "A01\tDMSO\t\nA02\t\t1\n"}, ["row 3, column compound", "an empty cell", "metadata.empty"]),
+        ({"platemap": "A01\tDMSO\t\nA02\tNull\t1\n"}, ["'Null', which reads as an empty cell", "such as GENE-Null"]),
         ({"platemap": "A01\tx\t1\nA02\ty\t1\n"}, ["no negative control", "metadata.negcon"]),
         ({"row": {"plate": "../P1"}}, ["row 2, column plate", "'../P1'", "letters, digits"]),
         ({"row": {"batch": ""}}, ["row 2, column batch", "''"]),

@@ -152,6 +152,36 @@ def test_names_of_nodes_on_one_another_are_put_on_different_sides(write_campaign
     assert sorted(sides) == sorted(["top center", "bottom center", "middle right", "middle left"] * 2)
 
 
+def test_one_perturbation_is_no_network_to_draw(write_campaign, tmp_path, campaign):
+    for name, table in (
+        ("nodes", read_table(campaign.tables.nodes)[:1]),
+        ("edges", read_table(campaign.tables.edges)[:0]),
+    ):
+        write_table(table, tmp_path / f"{name}.parquet")
+    tables = dataclasses.replace(campaign.tables, nodes=tmp_path / "nodes.parquet", edges=tmp_path / "edges.parquet")
+    page = write_campaign(tmp_path / "i.html", tables=tables)
+    assert "figure-network" not in page.figures()
+    assert page.find("div", id="figure-network") == []
+    assert "1 perturbation, 0 connections" in page.root.text()
+
+
+def test_a_preset_without_correction_has_one_column(write_campaign, tmp_path):
+    page = write_campaign(tmp_path / "i.html", preset=("classical", "none"))
+    heads = [head.text() for head in page.one("table", id="table-batches").find("thead")[0].find("th")]
+    assert [head for head in heads if head.startswith("none")] == ["none preset"]
+
+
+def test_plates_that_took_all_wells_for_their_scale_are_told(write_campaign, tmp_path, campaign):
+    *_, title = campaign.tables.profiles
+    wells = pd.concat([read_table(path) for path in campaign.tables.profiles[title]], ignore_index=True)
+    target = np.where(wells["Metadata_Plate"] == wells["Metadata_Plate"].iloc[0], "plate", "negcon")
+    write_table(wells.assign(Metadata_NormalisedTo=target), tmp_path / "wells.parquet")
+    profiles = campaign.tables.profiles | {title: [tmp_path / "wells.parquet"]}
+    tables = dataclasses.replace(campaign.tables, profiles=profiles)
+    text = write_campaign(tmp_path / "i.html", tables=tables).root.text()
+    assert f"1 of {wells['Metadata_Plate'].nunique()} plates had too few negative controls to be scaled to them" in text
+
+
 def test_large_networks_are_cut_and_it_is_said(write_campaign, tmp_path, campaign):
     nodes = read_table(campaign.tables.nodes)
     many = pd.concat([nodes.assign(Metadata_Perturbation=[f"{place}-{copy}" for place in range(8)], Degree=copy)
@@ -507,7 +537,7 @@ def test_the_shortlist_names_what_is_worth_following_and_counts_why_others_are_n
     text = campaign_page.root.text()
     assert "Of 8 perturbations, 2 are active, reproducible" in text
     assert "3 are not shown to be active, 1 is not reproducible, 1 is explained by the number of cells" in text
-    assert "the cells of 1 were not counted" in text
+    assert "of 1 it is not known what the number of cells explains" in text
 
 
 def test_communities_hubs_and_bridges_are_told(campaign_page):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from platewise.report.headline import NO, UNKNOWN, YES, Counts, cautions, judge, network_cautions
+from platewise.report.headline import NO, UNKNOWN, YES, Counts, cautions, judge, network_cautions, scale_cautions
 from platewise.report.scores import batch_rows, score_groups
 
 PRESET = ("deep", "sphering")
@@ -126,6 +126,14 @@ def test_a_network_of_few_connections_is_not_hidden_by_a_good_score():
     assert caution.text.startswith("34 of 38 perturbations have no connection that survives")
     assert network_cautions(nodes=38, alone=19) == []
     assert network_cautions(nodes=0, alone=0) == []
+
+
+def test_plates_that_no_control_could_scale_are_told():
+    (caution,) = scale_cautions(plates=3, without_controls=1)
+    assert caution.text.startswith(
+        "1 of 3 plates had too few negative controls to be scaled to them and took all wells"
+    )
+    assert scale_cautions(plates=3, without_controls=0) == []
 
 
 def test_a_caution_of_several_scores_is_said_once():

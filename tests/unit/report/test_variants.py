@@ -13,7 +13,10 @@ from platewise.report.variants import read_variants
 from platewise.tables import write_table
 from platewise.variants.score import IMPACT_COLUMNS
 
-FEW = "with so few wells p of correlations is at least 0.1; one plate: none can be held out, no classifier was tried"
+FEW = (
+    "with so few wells p of correlations is at least 0.1; 1 plate with both, and 2 at least are needed to hold one out "
+    "for a classifier"
+)
 
 
 @pytest.fixture
@@ -64,20 +67,51 @@ def test_variants_that_differ_are_named_and_come_first(impact, campaign, write_c
 
 def test_the_sentence_tells_findings_and_what_could_not_be_proved(impact):
     words = read_variants(impact(SURE | {"Metadata_Perturbation": "sure"}, SILENT, UNTOLD), 0.05)
+    assert words.caution == "Of 1 variant there are too few wells or plates to prove a difference, whatever it is"
     assert words.sentence == (
         "Of 3 variants the following differ from their wild type, by the profiles of wells 1 (q < 0.05): sure; by a "
-        "classifier of cells 1 (q < 0.05): sure. Of 1 variant there are too few wells or plates to prove a difference, "
-        "whatever it is: that none is shown there means nothing."
+        f"classifier of cells 1 (q < 0.05): sure. {words.caution}: that none is shown there means nothing."
     )
     assert [(row.by_profiles, row.by_cells) for row in words.rows] == [(True, True), (False, False), (False, False)]
     alone = read_variants(impact(UNTOLD), 0.05).sentence
-    assert "by the profiles of wells none (q < 0.05); by a classifier of cells none (q < 0.05)" in alone
+    assert "by the profiles of wells none (q < 0.05); a classifier of cells could not be tried." in alone
     assert alone.endswith("means nothing.")
 
 
-def test_without_a_test_it_is_said(impact):
-    words = read_variants(impact({"Metadata_Perturbation": "a", "Note": "variant and wild type share no plate"}), 0.05)
-    assert words.sentence == "None of 1 variant could be held against its wild type; the notes below say why."
+def test_a_variant_that_one_of_the_tests_can_tell_is_not_called_untold(impact):
+    by_wells = SILENT | {"Auc": np.nan, "AucP": np.nan, "AucQ": np.nan, "Note": "profiles of wells only"}
+    by_cells = SILENT | {"Note": "with so few wells p of correlations is at least 0.1"}
+    words = read_variants(impact(by_wells, by_cells), 0.05)
+    assert words.caution == ""
+    assert words.sentence.endswith(
+        "by the profiles of wells none (q < 0.05); by a classifier of cells none (q < 0.05)."
+    )
+
+
+def test_five_wells_prove_nothing_and_the_top_of_the_page_says_so(impact, campaign, write_campaign, tmp_path):
+    alone = {
+        "Metadata_Perturbation": "Null",
+        "Wells": 4,
+        "WildTypeWells": 1,
+        "Plates": 1,
+        "Note": "1 well of the wild type",
+    }
+    tables = dataclasses.replace(campaign.tables, variants=impact(alone))
+    said = "Null cannot be held against WT: 5 wells of the two on 1 plate prove nothing, whatever they look like."
+    words = read_variants(tables.variants, 0.05)
+    assert words.sentence == f"{said} The note below says what is missing."
+    page = write_campaign(tmp_path / "i.html", tables=tables)
+    cautions = page.one("ul", **{"class": "cautions"})
+    assert cautions.find("li")[0].text() == f"{said} Variants"
+    many = read_variants(impact(alone, alone | {"Metadata_Perturbation": "other"}), 0.05).sentence
+    assert many.startswith("Of 2 variants there are too few wells or plates to prove a difference, whatever it is.")
+    assert many.endswith("The notes below say what is missing.")
+
+
+def test_without_a_common_plate_it_is_said(impact):
+    apart = {"Metadata_Perturbation": "a", "Wells": 0, "WildTypeWells": 0, "Plates": 0, "Note": "share no plate"}
+    words = read_variants(impact(apart), 0.05)
+    assert words.caution == "a cannot be held against WT: no plate has wells of both"
 
 
 def test_a_campaign_without_variants_has_no_section(campaign_page):

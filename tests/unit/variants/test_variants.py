@@ -78,7 +78,7 @@ def test_a_variant_with_an_effect_is_found_and_a_silent_one_is_not(seed, monkeyp
     assert max(strong["CorrelationQ"], strong["AucQ"]) < 0.05
     assert min(silent["CorrelationQ"], silent["AucQ"]) > 0.05
     assert strong["Auc"] > strong["NullHigh"] > silent["Auc"]
-    assert strong["CorrelationVariant"] > 0.3 > strong["CorrelationBetween"]
+    assert min(strong["CorrelationVariant"], strong["CorrelationWildType"]) > 0 > strong["CorrelationBetween"]
     assert (strong["Wells"], strong["WildTypeWells"], strong["Plates"], strong["Cells"]) == (16, 16, 4, 480)
     assert strong["Note"] == ""
 
@@ -97,6 +97,32 @@ def test_p_is_uniform_when_a_variant_does_nothing(monkeypatch):
         assert np.median(values) > 0.25
 
 
+@pytest.mark.parametrize("wells", [1, 4])
+def test_p_is_uniform_when_the_wild_type_is_the_control_that_profiles_are_scaled_to(wells):
+    """Centred on wild-type wells, a plate's variants have these in common and the wild type has nothing left."""
+    p = []
+    for seed in range(60):
+        profiles, _ = draw_campaign({"silent": 0.0}, seed, plates=4, wells=4, cells=2, features=30)
+        number = profiles.groupby(["Metadata_Plate", "Metadata_Perturbation"]).cumcount()
+        profiles = profiles[(number < wells) | (profiles["Metadata_Perturbation"] == "silent")]
+        features = [name for name in profiles if name.startswith("Cells_")]
+        for _, own in profiles.groupby("Metadata_Plate"):
+            normal = own.loc[own["Metadata_Perturbation"] == "WT", features]
+            spread = normal.std() if wells > 1 else 1.0
+            profiles.loc[own.index, features] = (own[features] - normal.median()) / spread
+        p.append(score_variants(profiles, None, [("silent", "WT")], 60, 0)["CorrelationP"].iloc[0])
+    for level in (0.05, 0.25, 0.5):
+        assert abs(np.mean(np.array(p) <= level) - level) <= 3 * np.sqrt(level * (1 - level) / 60)
+
+
+def test_without_cells_wells_are_compared_all_the_same():
+    profiles, _ = draw_campaign({"strong": 0.8, "silent": 0.0})
+    table = score_variants(profiles, None, PAIRS, 499, 0).set_index("Metadata_Perturbation")
+    assert table.loc["strong", "CorrelationQ"] < 0.05 < table.loc["silent", "CorrelationQ"]
+    assert (table["Note"] == "profiles of wells only: there are no cells for a classifier").all()
+    assert table[["Auc", "AucP", "AucQ"]].isna().all(axis=None)
+
+
 def test_five_wells_of_one_plate_prove_nothing_and_it_is_said():
     profiles, cells = draw_campaign({"strong": 5.0}, plates=1, wells=3)
     profiles = profiles.iloc[1:]
@@ -106,7 +132,22 @@ def test_five_wells_of_one_plate_prove_nothing_and_it_is_said():
     assert row["CorrelationP"] == pytest.approx(0.1)
     assert np.isnan(row["Auc"])
     assert row["Note"] == (
-        "with so few wells p of correlations is at least 0.1; one plate: none can be held out, no classifier was tried"
+        "with so few wells p of correlations is at least 0.1; 1 plate with both, and 2 at least are needed to hold one "
+        "out for a classifier"
+    )
+
+
+@pytest.mark.parametrize(("kept", "kind"), [([0, 4, 5, 6, 7], "wild type"), ([0, 1, 2, 3, 4], "variant")])
+def test_with_one_well_of_a_kind_nothing_is_compared_and_what_is_missing_is_said(kept, kind):
+    """One that differs may do so as any well does: however many others there are, p would be of the well."""
+    profiles, cells = draw_campaign({"strong": 5.0}, plates=1)
+    row = score_variants(profiles.iloc[kept], cells, [("strong", "WT")], 999, 0).iloc[0]
+    assert (row["Wells"], row["WildTypeWells"], row["Plates"]) == ((4, 1, 1) if kind == "wild type" else (1, 4, 1))
+    computed = ["Superiority", "Contrast", "CorrelationP", "CorrelationQ", "Auc", "AucP", "AucQ", "NullLow"]
+    assert row[computed].isna().all()
+    assert row["Note"] == (
+        f"1 well of the {kind}, and 2 at least are needed to compare correlations; 1 plate with both, and 2 at least "
+        "are needed to hold one out for a classifier"
     )
 
 
@@ -192,7 +233,7 @@ def test_cells_are_drawn_evenly_from_whole_cells_of_wanted_wells(tmp_path):
 
 
 def test_from_files_to_the_table(tmp_path):
-    profiles, cells = draw_campaign({"strong": 1.0}, plates=2, wells=4, features=6)
+    profiles, cells = draw_campaign({"strong": 1.0}, plates=2, wells=4, features=30)
     names = [name for name in profiles if name.startswith("Cells_")]
     paths = []
     for plate in ("P0", "P1"):
@@ -207,7 +248,7 @@ def test_from_files_to_the_table(tmp_path):
         paths.append(tmp_path / f"{plate}.parquet")
         write_table(pd.concat(parts), paths[-1])
     write_table(profiles, tmp_path / "profiles.parquet")
-    kept = pd.DataFrame({"Feature": names, "Kept": [True] * 5 + [False]})
+    kept = pd.DataFrame({"Feature": names, "Kept": [True] * 29 + [False]})
     write_table(kept, tmp_path / "selection.parquet")
     arguments = (tmp_path / "profiles.parquet", tmp_path / "selection.parquet")
     config = EvaluationConfig(permutations=99)

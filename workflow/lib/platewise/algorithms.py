@@ -24,6 +24,6 @@ ALGORITHMS: dict[str, int] = {
     "explanation": 1,
     "screens": 1,
     "ploidy": 1,
-    "variants": 1,
+    "variants": 2,
     "qc": 1,
 }

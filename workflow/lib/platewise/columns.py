@@ -56,6 +56,11 @@ def split_statistic(column: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else (column, "")
 
 
+def split_annotation(moa: str) -> list[str]:
+    """Return the labels in ``a|b``; none for an empty annotation."""
+    return [label.strip() for label in str(moa).split("|") if label.strip()]
+
+
 def _is_position(name: str) -> bool:
     parts = name.split("_")
     if len(parts) < 2:

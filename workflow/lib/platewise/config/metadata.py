@@ -41,7 +41,8 @@ class MetadataConfig(Section):
     wild_type: str | None = Field(
         None,
         description="Column of `table` that names, for a variant, the perturbation that is its wild type, as it reads "
-        "after `metadata.perturbation`. Empty cells: no variant. Without it, no variants are scored.",
+        "after `metadata.perturbation`. Empty cells: no variant. Without it, no variants are scored. With "
+        "`table`, where the rest of this section does not count, rows are found by the perturbation's name.",
     )
     negcon: tuple[str, ...] = Field((), description="Names of perturbations that are negative controls, such as DMSO.")
     poscon: tuple[str, ...] = Field((), description="Names of perturbations that are positive controls.")

@@ -23,6 +23,11 @@ class TableColumns(Section):
     control_type: str | None = Field(
         None, description="Column with `negcon`, `poscon` or nothing. Without it, name the controls in `negcon`."
     )
+    wild_type: str | None = Field(
+        None,
+        description="Column that names, for a well with a variant, the perturbation that is its wild type; empty for "
+        "none. Or name a column of `metadata.table` in `metadata.wild_type`. Without either, no variants are scored.",
+    )
     cell_count: str | None = Field(
         None,
         description="Column with the number of cells behind the profile. Without it nothing is scored by cell count.",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from platewise.columns import split_annotation
 from platewise.evaluation.items import CannotScoreError
-from platewise.network.nodes import split_annotation
 
 
 def annotation_matches(moas: Sequence[str]) -> np.ndarray:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from platewise.columns import BATCH, CELL_COUNT, MOA, PERTURBATION, PLATE, WELL
+from platewise.columns import BATCH, CELL_COUNT, MOA, PERTURBATION, PLATE, WELL, split_annotation
 from platewise.config.network import NetworkConfig
 from platewise.evaluation.similarity import CloseNumber, ClosePosition, Cosine, Similarity
-from platewise.network.nodes import build_nodes, split_annotation
+from platewise.network.nodes import build_nodes
 from platewise.plan.wells import parse_well
 from platewise.profiles.frame import is_negcon, split_profiles, treatment_codes, treatment_keys
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from platewise.columns import split_annotation
 from platewise.evaluation.annotations import annotation_matches
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.similarity import Similarity
-from platewise.network.nodes import split_annotation
 
 _BLOCK = 512
 

@@ -91,7 +91,11 @@ def find_movers(
     codes, treatments = treatment_codes(metadata)
     rows = [(code, np.flatnonzero((codes == code) & ~control)) for code in range(len(treatments))]
     rows = [(code, own) for code, own in rows if len(own)]
-    few = f"only {int(control.sum())} negative control wells" if control.sum() < _FEWEST_CONTROLS else ""
+    few = (
+        f"only {int(control.sum())} negative control {'well' if control.sum() == 1 else 'wells'}"
+        if control.sum() < _FEWEST_CONTROLS
+        else ""
+    )
     effects, p = (np.full((len(rows), len(tested)), np.nan) for _ in range(2))
     for row, (_, own) in enumerate(rows):
         if control.any():

@@ -21,38 +21,9 @@ from platewise.config.measure import AreaShapeGroup
 from platewise.jit import kernel
 from platewise.measure.distance import distance_to_edge
 from platewise.measure.hull import center_hulls, convex_areas, enclosing_circles, feret_diameters
+from platewise.measure.names import AREA_SHAPE
 from platewise.measure.objects import Compartment, Objects
-from platewise.measure.zernike import zernike_magnitudes, zernike_orders
-
-_NAMES = (
-    "Area",
-    "BoundingBoxArea",
-    "Center_X",
-    "Center_Y",
-    "Compactness",
-    "ConvexArea",
-    "Eccentricity",
-    "EquivalentDiameter",
-    "EulerNumber",
-    "Extent",
-    "FormFactor",
-    "MajorAxisLength",
-    "MaxFeretDiameter",
-    "MaximumRadius",
-    "MeanRadius",
-    "MedianRadius",
-    "MinFeretDiameter",
-    "MinorAxisLength",
-    "Orientation",
-    "Perimeter",
-    "Solidity",
-)
-
-
-def names(channels: Sequence[str], settings: AreaShapeGroup) -> list[str]:
-    """Return the names, without compartment, in the order of the columns of `measure`."""
-    moments = [f"AreaShape_Zernike_{n}_{m}" for n, m in zernike_orders(settings.zernike_degree)]
-    return [f"AreaShape_{name}" for name in _NAMES] + moments
+from platewise.measure.zernike import zernike_magnitudes
 
 
 def measure(compartment: Compartment, channels: Sequence[str], settings: AreaShapeGroup) -> NDArray[np.float64]:
@@ -63,7 +34,7 @@ def measure(compartment: Compartment, channels: Sequence[str], settings: AreaSha
     columns["MinFeretDiameter"], columns["MaxFeretDiameter"] = feret_diameters(hulls).T
     columns["ConvexArea"] = convex_areas(objects)
     columns["Solidity"] = columns["Area"] / columns["ConvexArea"]
-    shapes = np.column_stack([columns[name] for name in _NAMES])
+    shapes = np.column_stack([columns[name] for name in AREA_SHAPE])
     zernike = zernike_magnitudes(objects, enclosing_circles(hulls), settings.zernike_degree)
     return np.concatenate([shapes, zernike], axis=1)
 

@@ -24,15 +24,6 @@ from platewise.jit import kernel
 from platewise.measure.objects import Compartment
 
 
-def names(channels: Sequence[str], settings: CorrelationGroup) -> list[str]:
-    """Return the names, without compartment, in the order of the columns of `measure`."""
-    out = []
-    for a, b in combinations(channels, 2):
-        out += [f"Correlation_Correlation_{a}_{b}", f"Correlation_Overlap_{a}_{b}"]
-        out += [f"Correlation_{kind}_{pair}" for kind in ("K", "Manders", "RWC") for pair in (f"{a}_{b}", f"{b}_{a}")]
-    return out
-
-
 def measure(compartment: Compartment, channels: Sequence[str], settings: CorrelationGroup) -> NDArray[np.float64]:
     """Return ``(objects, features)``, without unit; no columns for a single channel."""
     starts, values = compartment.objects.starts, compartment.values

@@ -13,25 +13,11 @@ from platewise.columns import COMPARTMENTS, OBJECT, TOUCHES_BORDER
 from platewise.config.measure import MeasureConfig
 from platewise.errors import ConfigError, DataError
 from platewise.measure.groups import GROUPS
+from platewise.measure.names import feature_names, group_compartments
 from platewise.measure.objects import Objects, compartments, touches_border, under
 
 if TYPE_CHECKING:
     import torch
-
-
-def feature_names(channels: Sequence[str], config: MeasureConfig) -> list[str]:
-    """Return the names of all features in the order of `measure_field`'s columns.
-
-    The order is: compartments (Nuclei, Cells, Cytoplasm), in each the groups as the config lists them, in each what
-    the group's ``names`` gives (channels in the order given).
-    """
-    return [
-        f"{compartment}_{name}"
-        for compartment in COMPARTMENTS
-        for settings in config.groups
-        if compartment in GROUPS[settings.group].compartments
-        for name in GROUPS[settings.group].names(channels, settings)
-    ]
 
 
 def measure_field(
@@ -60,8 +46,8 @@ def measure_field(
     -------
     pandas.DataFrame
         A row a cell, ids ascending: ``Metadata_ObjectNumber`` (int64), ``Metadata_TouchesBorder`` (bool: the cell
-        reaches the border of the image), then float32 features named and ordered as by `feature_names`. Features of an
-        empty nucleus or cytoplasm are NaN, as are those that a compartment is too small or too even for. A field
+        reaches the border of the image), then float32 features named and ordered as by `feature_names`. Features of
+        an empty nucleus or cytoplasm are NaN, as are those that a compartment is too small or too even for. A field
         without cells gives no rows and the same columns.
 
     Raises
@@ -97,7 +83,7 @@ def _measure(
     tables: dict[str, list[NDArray[np.float64]]] = {compartment: [] for compartment in COMPARTMENTS}
     for settings in config.groups:
         group = GROUPS[settings.group]
-        parts = {compartment: pixels[compartment] for compartment in group.compartments}
+        parts = {compartment: pixels[compartment] for compartment in group_compartments(settings.group)}
         if device is None or group.on_gpu is None:
             measured = group.measure(parts, channels, settings)
         else:

@@ -27,11 +27,6 @@ from platewise.jit import kernel
 from platewise.measure.objects import Compartment, Objects
 
 
-def names(channels: Sequence[str], settings: GranularityGroup) -> list[str]:
-    """Return the names, without compartment, in the order of the columns of `measure`."""
-    return [f"Granularity_{step}_{channel}" for channel in channels for step in range(1, settings.steps + 1)]
-
-
 def measure(
     parts: Mapping[str, Compartment], channels: Sequence[str], settings: GranularityGroup
 ) -> dict[str, NDArray[np.float64]]:

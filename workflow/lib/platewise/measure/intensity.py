@@ -19,29 +19,6 @@ from platewise.jit import kernel
 from platewise.measure.objects import Compartment
 from platewise.measure.outline import inner_boundary
 
-_NAMES = (
-    "IntegratedIntensity",
-    "MeanIntensity",
-    "StdIntensity",
-    "MinIntensity",
-    "MaxIntensity",
-    "LowerQuartileIntensity",
-    "MedianIntensity",
-    "UpperQuartileIntensity",
-    "MADIntensity",
-    "MassDisplacement",
-    "IntegratedIntensityEdge",
-    "MeanIntensityEdge",
-    "StdIntensityEdge",
-    "MinIntensityEdge",
-    "MaxIntensityEdge",
-)
-
-
-def names(channels: Sequence[str], settings: IntensityGroup) -> list[str]:
-    """Return the names, without compartment, in the order of the columns of `measure`."""
-    return [f"Intensity_{name}_{channel}" for channel in channels for name in _NAMES]
-
 
 def measure(compartment: Compartment, channels: Sequence[str], settings: IntensityGroup) -> NDArray[np.float64]:
     """Return ``(objects, features)``; intensities as a share of full scale, MassDisplacement in pixels."""

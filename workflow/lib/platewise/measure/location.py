@@ -16,16 +16,6 @@ from platewise.jit import kernel
 from platewise.measure.objects import Compartment
 
 
-def names(channels: Sequence[str], settings: LocationGroup) -> list[str]:
-    """Return the names, without compartment, in the order of the columns of `measure`."""
-    return ["Location_Center_X", "Location_Center_Y"] + [
-        f"Location_{kind}_{axis}_{channel}"
-        for channel in channels
-        for kind in ("CenterMassIntensity", "MaxIntensity")
-        for axis in ("X", "Y")
-    ]
-
-
 def measure(compartment: Compartment, channels: Sequence[str], settings: LocationGroup) -> NDArray[np.float64]:
     """Return ``(objects, features)`` in pixels."""
     objects = compartment.objects

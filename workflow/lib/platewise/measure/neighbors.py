@@ -24,16 +24,6 @@ from platewise.measure.objects import Compartment, Objects
 from platewise.measure.outline import outline
 
 
-def names(channels: Sequence[str], settings: NeighborsGroup) -> list[str]:
-    """Return the names, without compartment, in the order of the columns of `measure`."""
-    first = settings.distances[0]
-    closest = [f"Neighbors_{name}_{first}" for name in ("FirstClosestDistance", "SecondClosestDistance")]
-    out = [*closest, f"Neighbors_AngleBetweenNeighbors_{first}"]
-    for distance in settings.distances:
-        out += [f"Neighbors_NumberOfNeighbors_{distance}", f"Neighbors_PercentTouching_{distance}"]
-    return out
-
-
 def measure(compartment: Compartment, channels: Sequence[str], settings: NeighborsGroup) -> NDArray[np.float64]:
     """Return ``(objects, features)``; distances in pixels, angles in degrees, PercentTouching in percent."""
     objects = compartment.objects

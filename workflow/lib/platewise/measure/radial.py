@@ -25,16 +25,6 @@ from platewise.measure.distance import distance_to_edge
 from platewise.measure.objects import Compartment, Objects
 
 
-def names(channels: Sequence[str], settings: RadialDistributionGroup) -> list[str]:
-    """Return the names, without compartment, in the order of the columns of `measure`."""
-    return [
-        f"RadialDistribution_{kind}_{channel}_{ring}of{settings.bins}"
-        for channel in channels
-        for kind in ("FracAtD", "MeanFrac", "RadialCV")
-        for ring in range(1, settings.bins + 1)
-    ]
-
-
 def measure(
     compartment: Compartment, channels: Sequence[str], settings: RadialDistributionGroup
 ) -> NDArray[np.float64]:

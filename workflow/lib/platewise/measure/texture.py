@@ -26,35 +26,6 @@ from platewise.jit import kernel
 from platewise.measure.grey_levels import grey_levels
 from platewise.measure.objects import Compartment, Objects
 
-FEATURES = (
-    "AngularSecondMoment",
-    "Contrast",
-    "Correlation",
-    "Variance",
-    "InverseDifferenceMoment",
-    "SumAverage",
-    "SumVariance",
-    "SumEntropy",
-    "Entropy",
-    "DifferenceVariance",
-    "DifferenceEntropy",
-    "InfoMeas1",
-    "InfoMeas2",
-)
-_DIRECTIONS = ("00", "01", "02", "03")
-
-
-def names(channels: Sequence[str], settings: TextureGroup) -> list[str]:
-    """Return the names, without compartment, in the order of the columns of `measure`."""
-    directions = ("Mean",) if settings.directions == "mean" else _DIRECTIONS
-    return [
-        f"Texture_{feature}_{channel}_{scale}_{direction}_{settings.levels}"
-        for channel in channels
-        for scale in settings.scales
-        for direction in directions
-        for feature in FEATURES
-    ]
-
 
 def measure(
     parts: Mapping[str, Compartment], channels: Sequence[str], settings: TextureGroup

@@ -140,7 +140,7 @@ def _bins(pixels: Pixels, levels: torch.Tensor, bins: int) -> torch.Tensor:
 
 
 def _features(found: _Counts, sets: int, bins: torch.Tensor) -> torch.Tensor:
-    """All 13 features of each set, in the order of `texture.FEATURES`: the formulas of `texture`, over what occurs."""
+    """All 13 features of each set, in the order of `names.TEXTURE`: the formulas of `texture`, over what occurs."""
     low, high, twice = found.low, found.high, 2 * found.pairs
     # A pair counts in both orders: two levels make two entries of the matrix, a level with itself one, twice as high.
     same = (low == high).long()

@@ -9,12 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platewise.jit import kernel
+from platewise.measure.names import zernike_orders
 from platewise.measure.objects import Objects
-
-
-def zernike_orders(degree: int) -> list[tuple[int, int]]:
-    """Return the pairs (n, m) with ``m <= n <= degree`` and ``n - m`` even, in CellProfiler's order."""
-    return [(n, m) for n in range(degree + 1) for m in range(n % 2, n + 1, 2)]
 
 
 def zernike_magnitudes(objects: Objects, circles: NDArray[np.float64], degree: int) -> NDArray[np.float64]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from platewise.columns import split_annotation
 from platewise.config.network import NetworkConfig
-from platewise.network.nodes import split_annotation
 from platewise.network.null import Null, pair_cosines
 from platewise.network.pairs import PairScan, to_bins
 from platewise.network.sharing import SharedPlates

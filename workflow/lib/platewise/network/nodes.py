@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from platewise.columns import CELL_COUNT, CONTROL_TYPE, DOSE, MOA, NEGCON, PERTURBATION
+from platewise.columns import CELL_COUNT, CONTROL_TYPE, DOSE, MOA, NEGCON, PERTURBATION, split_annotation
 from platewise.config.network import NetworkConfig
 from platewise.profiles.consensus import combine
 
@@ -137,11 +137,6 @@ def pool_doses(values: np.ndarray, members: np.ndarray, nodes: int, doses: str) 
 def join_annotations(moas: pd.Series) -> str:
     """Return all annotations of one perturbation's rows, each once, sorted and joined by ``|``."""
     return "|".join(sorted({label for moa in moas for label in split_annotation(moa)}))
-
-
-def split_annotation(moa: str) -> list[str]:
-    """Return the labels in ``a|b``; none for an empty annotation."""
-    return [label.strip() for label in str(moa).split("|") if label.strip()]
 
 
 def unit_rows(values: np.ndarray) -> np.ndarray:

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from platewise.columns import MOA, PERTURBATION, PLATE, feature_columns
+from platewise.columns import MOA, PERTURBATION, PLATE, feature_columns, split_annotation
 from platewise.config.network import NetworkConfig
 from platewise.errors import DataError
 from platewise.evaluation.inference import benjamini_hochberg
 from platewise.network.build import Profiles, null_profiles
-from platewise.network.nodes import build_nodes, split_annotation, unit_rows
+from platewise.network.nodes import build_nodes, unit_rows
 from platewise.network.null import shuffle_within
 from platewise.network.pairs import BINS, to_bins
 from platewise.network.sharing import shared_plates

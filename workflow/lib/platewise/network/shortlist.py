@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from platewise.algorithms import ALGORITHMS
-from platewise.columns import CELL_COUNT, MOA, PERTURBATION, PLATE, WELL
+from platewise.columns import CELL_COUNT, MOA, PERTURBATION, PLATE, WELL, split_annotation
 from platewise.config.shortlist import ShortlistConfig
 from platewise.errors import DataError
 from platewise.network.count_share import count_shares
-from platewise.network.nodes import split_annotation, unit_rows
+from platewise.network.nodes import unit_rows
 from platewise.profiles.frame import is_negcon, split_profiles
 from platewise.tables import read_table, write_table
 

@@ -18,11 +18,14 @@ from platewise.config.reference import is_tag, sections_of
 from platewise.config.segmentation import MOVED
 from platewise.errors import ConfigError, Problem
 from platewise.plan.annotations import AnnotatedImages, read_annotations
+from platewise.plan.cell_rules import rule_problems
 from platewise.plan.check_segmenters import check_segmenters
 from platewise.plan.embeddings import file_problems
+from platewise.plan.mechanisms import mechanism_problems
 from platewise.plan.plates import Plate, read_plates
 from platewise.plan.sheets import expand
-from platewise.plan.variants import list_variants, variant_problems
+from platewise.plan.treatments import Treatment
+from platewise.plan.variants import list_variants, variant_problems, with_wild_types
 from platewise.profiles.plates import plates_of, table_paths
 from platewise.segmentation.weight_files import weight_problems
 
@@ -35,13 +38,14 @@ class Campaign:
     """A campaign ready to be planned.
 
     ``plates`` holds the plates with images; a campaign that starts from a table has names only. ``annotations`` are
-    the sets of annotated images that segmenters are trained on.
+    the sets of annotated images that segmenters are trained on, ``variants`` those with their wild types.
     """
 
     config: CampaignConfig
     plates: dict[str, Plate]
     plate_names: list[str]
     annotations: dict[str, AnnotatedImages] = field(default_factory=dict)
+    variants: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -67,11 +71,6 @@ class Campaign:
     def preset(self) -> str:
         """The profiles that are judged, as their files are named: features and correction."""
         return f"{self.config.preset_features}.{self.config.correction.preset}"
-
-    @property
-    def variants(self) -> list[tuple[str, str]]:
-        """Variants with their wild types."""
-        return list_variants(self.plates.values())
 
     @property
     def tables(self) -> list[str]:
@@ -118,6 +117,8 @@ def load_campaign(raw: dict[str, Any], source: str = "config") -> Campaign:
     config = config.model_copy(update={"results": expand(config.results, f"{source}, key results", problems)})
     plates: dict[str, Plate] = {}
     names: list[str] = []
+    # What wells were given, all plates together.
+    given: list[Treatment] = []
     if config.plates is not None and config.table is None:
         images = f"{source}, key images"
         if config.images is None and not any(problem.place.startswith(images) for problem in problems):
@@ -127,28 +128,31 @@ def load_campaign(raw: dict[str, Any], source: str = "config") -> Campaign:
         if not reset & {"metadata", "blocks", "plate_format", "images"}:
             plates = read_plates(sheet, config.plate_format, readers, config.metadata, config.blocks, problems)
             names = list(plates)
-            if config.metadata.table and config.metadata.wild_type:
-                problems += variant_problems(plates.values(), config.metadata.table, config.metadata.wild_type)
+            given = [treatment for plate in plates.values() for treatment in plate.treatments]
     elif config.table is not None and config.plates is None:
         # Needs pandas, which a campaign that starts from images plans without.
         from platewise.profiles.importing import check_tables
 
-        wrong = check_tables(config.table)
-        problems.extend(wrong)
-        names = [] if wrong else plates_of(config.table)
+        given = check_tables(config.table, problems)
+        names = plates_of(config.table) if given else []
+        if config.metadata.wild_type:
+            given = with_wild_types(given, config, problems)
     elif config.plates is not None:
         remedy = "keep the one that the campaign starts from"
         problems.append(Problem(source, "both plates and table", "one of them", remedy))
     elif not config.segmenters and config.segmentation_evaluation is None and not reset:
         remedy = "name what the campaign starts from, or what it trains on annotated images"
         problems.append(Problem(source, "neither plates nor table", "one of them, or segmenters", remedy))
+    if given and not reset & {"metadata", "table"}:
+        problems.extend(variant_problems(given, config, source))
+        problems.extend(mechanism_problems(given, config, source))
     annotations = read_annotations(config.annotations, source, problems)
     problems.extend(_cross_check(config, source, names, reset))
     problems.extend(check_segmenters(config, source, annotations, reset))
     problems.extend(_check_adversaries(config, source, plates))
     if problems:
         raise ConfigError(problems)
-    return Campaign(config, plates, names, annotations)
+    return Campaign(config, plates, names, annotations, list_variants(given))
 
 
 def _check_adversaries(config: CampaignConfig, source: str, plates: dict[str, Plate]) -> Iterable[Problem]:
@@ -311,6 +315,8 @@ def _cross_check(config: CampaignConfig, source: str, plate_names: list[str], re
         yield from _check_ploidy(config, source)
     if config.images is not None:
         yield from config.measure.problems(list(config.images.channels))
+    if not reset & {"images", "measure", "profiles"}:
+        yield from rule_problems(config, source)
     yield from file_problems(config, source)
     for name, embedding in config.embeddings.items():
         if isinstance(embedding, CropsSection) and config.crops.size % embedding.downscale:

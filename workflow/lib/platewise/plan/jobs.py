@@ -245,7 +245,8 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
         report += [scored, *itertools.chain.from_iterable(tables.values())]
     if campaign.variants:
         inputs = [path for plate in campaign.plates.values() for path in _of_blocks(root, plate, "cells")]
-        inputs += [f"{profiles}/{campaign.preset}.parquet", f"{profiles}/{CLASSICAL}.selection.parquet"]
+        inputs.append(f"{profiles}/{campaign.config.preset_features}.selected.parquet")
+        inputs.append(f"{profiles}/{CLASSICAL}.selection.parquet")
         impact = f"{root}/campaign/variants/impact.parquet"
         yield make_job(root, "score_variants", "variants", "score_variants", [], inputs, [impact])
         report.append(impact)

@@ -198,14 +198,7 @@ def _treatment(
     key = _text(row[metadata.key])
     if not key:
         if metadata.empty is None:
-            problems.append(
-                Problem(
-                    f"{place} {metadata.key}",
-                    "an empty cell",
-                    "what the well was given",
-                    "fill the cell, remove the row, or set metadata.empty to the name of what an empty cell means",
-                )
-            )
+            problems.append(_nothing_given(f"{place} {metadata.key}", row[metadata.key]))
             return None
         key = metadata.empty
     known = Perturbation(key, "", "") if perturbations is None else perturbations.get(key)
@@ -229,6 +222,15 @@ def _treatment(
         control = POSCON
     moa = "" if control == NEGCON else annotations.get(known.name, known.moa)
     return Treatment(well, known.name, dose, moa, control, known.wild_type)
+
+
+def _nothing_given(place: str, cell: str) -> Problem:
+    found, remedy = "an empty cell", "fill the cell, remove the row"
+    if cell:
+        # A genotype may well be called Null.
+        found, remedy = f"{cell!r}, which reads as an empty cell", f"call it something else, such as GENE-{cell}"
+    remedy += ", or set metadata.empty to the name of what an empty cell means"
+    return Problem(place, found, "what the well was given", remedy)
 
 
 def _dose(row: dict[str, str], place: str, metadata: MetadataConfig, problems: list[Problem]) -> float:

@@ -31,6 +31,7 @@ from platewise.columns import (
 from platewise.config.table import TableConfig
 from platewise.errors import ConfigError, DataError, Problem
 from platewise.plan.plates import NAME_PATTERN
+from platewise.plan.treatments import Treatment
 from platewise.plan.wells import normal_well
 from platewise.profiles.frame import dropped_path, dropped_table
 from platewise.profiles.plates import bad_plate, plate_name, read_arrow, table_paths, table_schema
@@ -102,7 +103,7 @@ def read_profiles(config: TableConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
     reasons = np.where(empty, "no perturbation", "no cells")
     dropped = pd.DataFrame({"Step": "import_profiles", "Row": wells["_place"], "Reason": reasons, PLATE: wells[PLATE]})
     keep = ~(empty | no_cells)
-    wells = wells[keep].drop(columns="_place").sort_values([PLATE, WELL], kind="stable")
+    wells = wells[keep].drop(columns=["_place", "_wild_type"]).sort_values([PLATE, WELL], kind="stable")
     return wells.reset_index(drop=True), dropped[~keep].reset_index(drop=True)
 
 
@@ -120,12 +121,24 @@ def choose_features(names: list[str], config: TableConfig) -> dict[str, str]:
     return chosen
 
 
-def check_tables(config: TableConfig) -> list[Problem]:
-    """Return what is wrong with the tables' headers, plates, wells and controls; the features are not read.
+def check_tables(config: TableConfig, problems: list[Problem]) -> list[Treatment]:
+    """Find what is wrong with the tables' headers, plates, wells and controls; the features are not read.
 
     Cheap enough for the planning of a campaign: only the metadata columns are read.
+
+    Parameters
+    ----------
+    config
+        The tables and how they are spelled.
+    problems
+        Grows by what is wrong.
+
+    Returns
+    -------
+    given
+        What each well was given, of those that will have a profile; empty on a problem.
     """
-    problems: list[Problem] = []
+    before = len(problems)
     parts, columns = [], []
     paths = table_paths(config, problems)
     for path in paths:
@@ -135,13 +148,15 @@ def check_tables(config: TableConfig) -> list[Problem]:
             table = read_arrow(path, _metadata_of(config), problems)
             parts.append(None if table is None else _labels(path, table, config, problems))
             columns.append(list(features.values()))
-    if not problems:
+    if len(problems) == before:
         _same_features(columns, [set(part[PLATE]) for part in parts], paths, problems)
-    if problems:
-        return problems
+    if len(problems) > before:
+        return []
     wells = pd.concat(parts, ignore_index=True)
     if wells.empty:
-        return [Problem(", ".join(config.paths), "no row", "a row a well", "name the right files under table.paths")]
+        where = ", ".join(config.paths)
+        problems.append(Problem(where, "no row", "a row a well", "name the right files under table.paths"))
+        return []
     _no_duplicates(wells, problems)
     if not (wells[CONTROL_TYPE] == NEGCON).any():
         problems.append(
@@ -152,7 +167,10 @@ def check_tables(config: TableConfig) -> list[Problem]:
                 "name it in table.negcon, or name the column that says so in table.columns.control_type",
             )
         )
-    return problems
+    kept = wells[(wells[PERTURBATION] != "") & (wells[CELL_COUNT] != 0)]
+    columns = [WELL, PERTURBATION, DOSE, MOA, CONTROL_TYPE, "_wild_type"]
+    given = [Treatment(*row) for row in kept[columns].itertuples(index=False, name=None)]
+    return given if len(problems) == before else []
 
 
 def _read_part(path: str, config: TableConfig, problems: list[Problem]) -> pd.DataFrame | None:
@@ -248,6 +266,7 @@ def _labels(path: str, table: pa.Table, config: TableConfig, problems: list[Prob
             CONTROL_TYPE: _control_types(texts(spelled.perturbation), texts(spelled.control_type), config),
             CELL_COUNT: _checked(texts(spelled.cell_count), places, str(spelled.cell_count), _dose, problems),
             "_place": places,
+            "_wild_type": texts(spelled.wild_type),
         }
     )
     for place, plate in zip(places, labels[PLATE], strict=True):

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from platewise.columns import BATCH, CONTROL_TYPE, MOA, PERTURBATION, PLATE, metadata_columns
+from platewise.columns import BATCH, CONTROL_TYPE, MOA, NEGCON, PERTURBATION, PLATE, metadata_columns
 from platewise.config.report import ReportConfig
 from platewise.network.communities import STABLE
+from platewise.profiles.normalise import NORMALISED_TO
 from platewise.report.campaign import (
     Selection,
     bad_field_rows,
@@ -34,7 +35,7 @@ from platewise.report.figures import (
     network_figure,
     projection_figure,
 )
-from platewise.report.headline import cautions, judge, network_cautions, screened
+from platewise.report.headline import Caution, cautions, judge, network_cautions, scale_cautions, screened
 from platewise.report.hits import hit_section
 from platewise.report.html import render_page, write_page
 from platewise.report.metrics import baseline_words
@@ -211,13 +212,19 @@ def report_campaign(
     ploidy, drawn = read_ploidy(tables.ploidy, max_q) if tables.ploidy else (None, None)
     if drawn:
         figures["figure-ploidy"] = drawn
+    variants = read_variants(tables.variants, max_q) if tables.variants else None
+    limits = [*cautions(groups, counts), *network_cautions(network["nodes"], network["alone"])]
+    limits += _scale_cautions(data.profiles[list(data.profiles)[-1]])
+    if variants and variants.caution:
+        # First: whoever screens variants asks for them.
+        limits.insert(0, Caution(variants.caution, "Variants"))
     page = render_page(
         "campaign.html.j2",
         figures=figures,
         tradeoff_drawn="figure-tradeoff" in figures,
         ploidy=ploidy,
         ploidy_drawn=drawn is not None,
-        variants=read_variants(tables.variants, max_q) if tables.variants else None,
+        variants=variants,
         campaign=campaign,
         segmentation_page=segmentation_page,
         page_title=settings.title or f"Campaign {campaign}",
@@ -225,7 +232,7 @@ def report_campaign(
         counts=counts,
         screened=screened(counts),
         verdict=judge(groups, settings.headline_metrics),
-        cautions=[*cautions(groups, counts), *network_cautions(network["nodes"], network["alone"])],
+        cautions=limits,
         groups=score_groups(without_notes(data.scores, of_corrections), preset, settings.references),
         correction_notes=of_corrections,
         baselines=[baseline_words(name) for name in baseline_names(data.scores)],
@@ -347,7 +354,9 @@ def _level(path: str | Path) -> float:
 
 
 def _figures(data: _Data, preset: tuple[str, str], settings: ReportConfig) -> dict[str, Figure]:
-    figures = {"figure-network": network_figure(data.nodes, data.edges, settings.max_nodes)}
+    figures = {}
+    if len(data.nodes) > 1:
+        figures["figure-network"] = network_figure(data.nodes, data.edges, settings.max_nodes)
     if _drawn(data.enrichment):
         figures["figure-enrichment"] = enrichment_figure(data.enrichment, preset)
     doses = None if data.dose_response is None else dose_figure(data.dose_response, data.distances)
@@ -418,6 +427,13 @@ def _network_words(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
         "drawn": min(len(nodes), max_nodes),
         "best": best.to_dict("records"),
     }
+
+
+def _scale_cautions(wells: pd.DataFrame) -> list[Caution]:
+    if NORMALISED_TO not in wells:
+        return []
+    targets = wells.groupby(PLATE)[NORMALISED_TO].first()
+    return scale_cautions(len(targets), int((targets != NEGCON).sum()))
 
 
 def _corrections(batches: pd.DataFrame, preset: str) -> list[str]:

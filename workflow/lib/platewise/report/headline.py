@@ -166,6 +166,16 @@ def network_cautions(nodes: int, alone: int) -> list[Caution]:
     return [Caution(text + "network holds only the surest pairs, and a missing connection says nothing", "Network")]
 
 
+def scale_cautions(plates: int, without_controls: int) -> list[Caution]:
+    """Say it when plates had too few negative controls for a scale: they are on that of all of their wells."""
+    if not without_controls:
+        return []
+    text = (
+        f"{without_controls} of {plural(plates, 'plate')} had too few negative controls to be scaled to them and took "
+    )
+    return [Caution(text + "all wells instead: what most wells of a plate have in common is lost", "Normalisation")]
+
+
 def _image_cautions(counts: Counts) -> list[str]:
     if counts.fields_ok is None or counts.fields_bad is None:
         return []

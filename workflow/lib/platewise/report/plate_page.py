@@ -231,6 +231,8 @@ def _illumination(name: str, function: np.ndarray) -> Picture:
     small = resize(function.astype(np.float32), shape, order=1, anti_aliasing=True)
     low, high = float(function.min()), float(function.max())
     words = f"from {significant(low)} (dark) to {significant(high)} (bright)"
+    if low == high:
+        words = "even: too few fields, or none have a pattern in common; nothing was divided out"
     pixels = scale_colours(small, low, high)
     return Picture(data_uri(encode_png(pixels, colours=64)), shape[1], shape[0], name, words)
 

@@ -38,7 +38,8 @@ class ShortlistRow:
 class ShortlistSection:
     """The listed ones, and how many others fail each criterion (a perturbation may fail several).
 
-    ``behind`` pass all but come after the last one listed; of ``uncounted`` the cells are not known.
+    ``behind`` pass all but come after the last one listed; of ``uncounted`` it is not known what
+    the number of cells explains.
     """
 
     total: int

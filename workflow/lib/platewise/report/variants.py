@@ -11,10 +11,13 @@ import pandas as pd
 from platewise.columns import PERTURBATION
 from platewise.report.numbers import count, fixed, is_number, p_value, plural
 from platewise.tables import read_table
+from platewise.variants.score import LEAST_P_OF_CELLS, LEAST_P_OF_WELLS
 
 # More variants than this are in the table only.
 MOST_VARIANTS = 300
 _MOST_NAMED = 10
+# In words, and how their columns begin.
+_TESTS = {"by the profiles of wells": "Correlation", "by a classifier of cells": "Auc"}
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,10 @@ class VariantRow:
 
 @dataclass(frozen=True)
 class VariantWords:
-    """What the section says."""
+    """What the section says, and the top of the page of what it cannot (empty where all could be tested)."""
 
     sentence: str
+    caution: str
     rows: list[VariantRow]
     more: int
 
@@ -59,7 +63,7 @@ def read_variants(path: str | Path, max_q: float) -> VariantWords:
     surest = table[["CorrelationQ", "AucQ"]].astype(float).min(axis=1).fillna(2.0)
     table = table.assign(Surest=surest).sort_values(["Surest", PERTURBATION])
     rows = [_row(row, max_q) for row in table.head(MOST_VARIANTS).to_dict("records")]
-    return VariantWords(_sentence(table, max_q), rows, max(len(table) - MOST_VARIANTS, 0))
+    return VariantWords(_sentence(table, max_q), _caution(table), rows, max(len(table) - MOST_VARIANTS, 0))
 
 
 def _row(row: dict[str, object], max_q: float) -> VariantRow:
@@ -87,25 +91,39 @@ def _q(value: float) -> str:
 
 
 def _sentence(table: pd.DataFrame, max_q: float) -> str:
-    tested = np.isfinite(table[["CorrelationP", "AucP"]].to_numpy(dtype=float)).any(axis=1)
-    if not tested.any():
-        return f"None of {plural(len(table), 'variant')} could be held against its wild type; the notes below say why."
-    told = {
-        "by the profiles of wells": table[table["CorrelationQ"] < max_q],
-        "by a classifier of cells": table[table["AucQ"] < max_q],
-    }
-    said = [
-        f"{how} {len(rows):,} (q < {max_q:g}): {_named(rows)}" if len(rows) else f"{how} none (q < {max_q:g})"
-        for how, rows in told.items()
-    ]
+    tested = {how: table[f"{name}P"].notna().any() for how, name in _TESTS.items()}
+    if not any(tested.values()):
+        below = "note below says" if len(table) == 1 else "notes below say"
+        return f"{_caution(table)}. The {below} what is missing."
+    said = []
+    for how, name in _TESTS.items():
+        rows = table[table[f"{name}Q"] < max_q]
+        found = f"{len(rows):,} (q < {max_q:g}): {_named(rows)}" if len(rows) else f"none (q < {max_q:g})"
+        said.append(f"{how} {found}" if tested[how] else f"{how.removeprefix('by ')} could not be tried")
     sentence = f"Of {plural(len(table), 'variant')} the following differ from their wild type, {'; '.join(said)}."
-    few = table["Note"].str.contains("with so few wells|one plate").sum()
-    if few:
-        sentence += (
-            f" Of {plural(int(few), 'variant')} there are too few wells or plates to prove a difference, whatever it "
-            "is: that none is shown there means nothing."
+    caution = _caution(table)
+    return f"{sentence} {caution}: that none is shown there means nothing." if caution else sentence
+
+
+def _caution(table: pd.DataFrame) -> str:
+    """Say of which variants nothing can be proved, whatever they look like: by neither test p could be small."""
+    short = table[np.logical_and.reduce([_beyond(table, name) for name in _TESTS.values()])]
+    if len(table) == len(short) == 1:
+        row = short.iloc[0]
+        wells = int(row["Wells"] + row["WildTypeWells"])
+        why = (
+            f"{plural(wells, 'well')} of the two on {plural(int(row['Plates']), 'plate')} prove nothing, whatever they "
         )
-    return sentence
+        why = f"{why}look like" if wells else "no plate has wells of both"
+        return f"{row[PERTURBATION]} cannot be held against {row['WildType']}: {why}"
+    many = plural(len(short), "variant")
+    return f"Of {many} there are too few wells or plates to prove a difference, whatever it is" if len(short) else ""
+
+
+def _beyond(table: pd.DataFrame, test: str) -> np.ndarray:
+    """Return of which variants a test says nothing, or cannot."""
+    limited = table["Note"].str.contains({"Correlation": LEAST_P_OF_WELLS, "Auc": LEAST_P_OF_CELLS}[test], regex=False)
+    return (table[f"{test}P"].isna() | limited).to_numpy()
 
 
 def _named(rows: pd.DataFrame) -> str:

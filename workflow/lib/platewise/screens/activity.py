@@ -88,9 +88,8 @@ def _notes(precision: Precision, means: Items, null: PrecisionNull, max_q: float
             notes.append("no negative controls on its plates")
         elif least[place] >= max_q:
             fewest = int(negatives[negatives > 0].min())
-            notes.append(
-                f"{int(own.sum())} wells beside {fewest} controls a plate cannot have a p below {least[place]:.2g}"
-            )
+            beside = f"{fewest} {'control' if fewest == 1 else 'controls'} a plate"
+            notes.append(f"{int(own.sum())} wells beside {beside} cannot have a p below {least[place]:.2g}")
         else:
             notes.append("")
     return notes

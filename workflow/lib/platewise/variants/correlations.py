@@ -9,6 +9,9 @@ from scipy.stats import mannwhitneyu
 
 from platewise.variants.exchanges import exchanges
 
+# Wells of each kind. With one, a difference between the kinds cannot be told from one between wells.
+FEWEST_WELLS = 2
+
 
 @dataclass(frozen=True)
 class CorrelationTest:
@@ -53,7 +56,8 @@ def compare_correlations(
     Parameters
     ----------
     profiles
-        ``(wells, features)``, at least two features; finite.
+        ``(wells, features)``, at least two features; finite. Nothing in them may depend on which wells have the
+        variant: centred or scaled on wells of one kind, those are alike by that alone.
     mutant
         Which wells have the variant, ``(wells,)``; the others have the wild type.
     plates
@@ -62,6 +66,11 @@ def compare_correlations(
         Most exchanges.
     rng
         For those at random.
+
+    Returns
+    -------
+    CorrelationTest
+        Superiority, contrast and p are NaN where a kind has fewer than two wells.
     """
     first, second = np.triu_indices(len(profiles), 1)
     with np.errstate(invalid="ignore"):
@@ -71,23 +80,19 @@ def compare_correlations(
 
     def contrast(kinds: np.ndarray) -> float:
         of_each = np.bincount(kinds[first].astype(int) + kinds[second], weights=correlations, minlength=3)
-        # A kind with one well has no two that could be alike: its part is left out, in exchanges as well.
-        means = of_each / np.maximum(np.bincount(kinds[first].astype(int) + kinds[second], minlength=3), 1)
+        means = of_each / np.bincount(kinds[first].astype(int) + kinds[second], minlength=3)
         return float(means[0] + means[2] - 2 * means[1])
 
-    few = min(mutant.sum(), (~mutant).sum()) == 0 or len(mutant) < 3
-    found = np.nan if few else contrast(mutant)
     groups = (~mutant[first] & ~mutant[second], mutant[first] & mutant[second], mutant[first] != mutant[second])
     medians = [float(np.median(correlations[group])) if group.any() else np.nan for group in groups]
-    if np.isnan(found):
+    if min(mutant.sum(), (~mutant).sum()) < FEWEST_WELLS:
         return CorrelationTest(*medians, np.nan, np.nan, np.nan, np.nan)
+    found = contrast(mutant)
     drawn, ways = exchanges(mutant, plates, permutations, rng)
     others = np.array([contrast(kinds) for kinds in drawn])
     # Where all ways are tried the real one is among them.
     extra = 0 if ways <= permutations else 1
     p = (int((others >= found - 1e-12).sum()) + extra) / (len(others) + extra)
-    superiority = np.nan
-    if groups[1].any():
-        statistic = mannwhitneyu(correlations[groups[1]], correlations[groups[2]]).statistic
-        superiority = float(statistic / (groups[1].sum() * groups[2].sum()))
+    statistic = mannwhitneyu(correlations[groups[1]], correlations[groups[2]]).statistic
+    superiority = float(statistic / (groups[1].sum() * groups[2].sum()))
     return CorrelationTest(*medians, superiority, found, float(p), 1 / min(ways, permutations + 1))

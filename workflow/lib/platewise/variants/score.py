@@ -13,8 +13,8 @@ from platewise.config.evaluation import EvaluationConfig
 from platewise.evaluation.inference import benjamini_hochberg
 from platewise.profiles.frame import split_profiles
 from platewise.tables import read_table, write_table
-from platewise.variants.classifier import tell_cells_apart
-from platewise.variants.correlations import compare_correlations
+from platewise.variants.classifier import standardise, tell_cells_apart
+from platewise.variants.correlations import FEWEST_WELLS, compare_correlations
 
 IMPACT_COLUMNS = [
     PERTURBATION,
@@ -41,6 +41,11 @@ IMPACT_COLUMNS = [
 # Cells of a well that a classifier sees, drawn at random, and splits of wild-type wells that it is held against.
 CELLS_A_WELL = 50
 SPLITS = 199
+# Plates that have both: the classifier is tried on one that it has not seen.
+_FEWEST_PLATES = 2
+# How notes begin that tell a p which could not have been small.
+LEAST_P_OF_WELLS = "with so few wells p of correlations is at least"
+LEAST_P_OF_CELLS = "with so few wells of the wild type p of the classifier is at least"
 _SURE = 0.05
 
 
@@ -58,9 +63,9 @@ def run_score_variants(
     ----------
     cells_paths
         Tables of cells of all plates; one is read at a time, and of each well of a variant or a wild type at most 50
-        cells are kept.
+        cells are kept. Empty where a campaign starts from profiles of wells: no classifier is tried.
     profiles_path
-        The preset's profiles (level 4c): what each well was given, and what is correlated.
+        The preset's features before correction (level 4b): what each well was given, and what is correlated.
     selection_path
         ``classical.selection.parquet``: the features of cells that the classifier sees.
     out
@@ -76,7 +81,7 @@ def run_score_variants(
     selection = read_table(selection_path)
     features = list(selection.loc[selection["Kept"].astype(bool), "Feature"])
     wanted = set(given.itertuples(index=False, name=None))
-    cells = sample_cells(cells_paths, wanted, features, config.seed)
+    cells = sample_cells(cells_paths, wanted, features, config.seed) if cells_paths else None
     table = score_variants(profiles, cells, pairs, config.permutations, config.seed)
     facts = {"stage": "variants", "algorithm": ALGORITHMS["variants"], "parameters": {"cells_a_well": CELLS_A_WELL}}
     write_table(table, out, facts)
@@ -105,19 +110,23 @@ def sample_cells(
 
 def score_variants(
     profiles: pd.DataFrame,
-    cells: Mapping[tuple[str, str], np.ndarray],
+    cells: Mapping[tuple[str, str], np.ndarray] | None,
     pairs: Sequence[Sequence[str]],
     permutations: int,
     seed: int,
 ) -> pd.DataFrame:
     """Hold each variant against its wild type, on the plates that have both.
 
+    Profiles are standardised plate by plate over the wells of both. That undoes any centre and scale that were taken
+    from the wild type alone (it may be the negative control), after which exchanged wells would not be alike; a
+    correction learned from controls or from replicates could not be undone, so that profiles come without one.
+
     Parameters
     ----------
     profiles
-        Level 4c, all wells.
+        Level 4b, all wells.
     cells
-        (plate, well) to features of cells.
+        (plate, well) to features of cells; None where there are profiles only.
     pairs
         Variant and wild type.
     permutations
@@ -131,7 +140,7 @@ def score_variants(
         A row a variant, in the order of ``pairs``. q is over the variants.
     """
     metadata, values, _ = split_profiles(profiles)
-    rows = [_impact(metadata, np.nan_to_num(values), cells, *pair, permutations, seed) for pair in pairs]
+    rows = [_impact(metadata, values, cells, *pair, permutations, seed) for pair in pairs]
     table = pd.DataFrame(rows, columns=IMPACT_COLUMNS)
     for name in ("Correlation", "Auc"):
         table[f"{name}Q"] = benjamini_hochberg(table[f"{name}P"].to_numpy(dtype=np.float64))
@@ -141,7 +150,7 @@ def score_variants(
 def _impact(
     metadata: pd.DataFrame,
     values: np.ndarray,
-    cells: Mapping[tuple[str, str], np.ndarray],
+    cells: Mapping[tuple[str, str], np.ndarray] | None,
     variant: str,
     wild_type: str,
     permutations: int,
@@ -167,7 +176,8 @@ def _impact(
         notes.append(f"{int(given.sum()) - len(own)} wells on plates without the other of the two")
     if not len(own):
         return row | {"Note": "; ".join([*notes, "variant and wild type share no plate"])}
-    test = compare_correlations(values[own], mutant, plates, permutations, np.random.default_rng(seed))
+    alike = standardise(values[own], plates)
+    test = compare_correlations(alike, mutant, plates, permutations, np.random.default_rng(seed))
     row |= {
         "CorrelationWildType": test.wild_type,
         "CorrelationVariant": test.variant,
@@ -176,16 +186,22 @@ def _impact(
         "Contrast": test.contrast,
         "CorrelationP": test.p,
     }
-    if np.isnan(test.p):
-        notes.append("no two wells of one kind: nothing can be compared")
-    elif test.least_p > _SURE:
-        notes.append(f"with so few wells p of correlations is at least {test.least_p:.2g}")
+    for kind, count in (("wild type", int((~mutant).sum())), ("variant", int(mutant.sum()))):
+        if count < FEWEST_WELLS:
+            notes.append(f"{count} well of the {kind}, and {FEWEST_WELLS} at least are needed to compare correlations")
+    if test.least_p > _SURE:
+        notes.append(f"{LEAST_P_OF_WELLS} {test.least_p:.2g}")
+    if cells is None:
+        return row | {"Note": "; ".join([*notes, "profiles of wells only: there are no cells for a classifier"])}
     keys = list(metadata.iloc[own][[PLATE, WELL]].itertuples(index=False, name=None))
     parts = [cells[key] for key in keys if key in cells]
     at = np.repeat([place for place, key in enumerate(keys) if key in cells], [len(part) for part in parts]).astype(int)
     row |= {"Cells": int(mutant[at].sum()), "WildTypeCells": int((~mutant[at]).sum())}
-    if len(shared) < 2:
-        return row | {"Note": "; ".join([*notes, "one plate: none can be held out, no classifier was tried"])}
+    if len(shared) < _FEWEST_PLATES:
+        few = (
+            f"{len(shared)} plate with both, and {_FEWEST_PLATES} at least are needed to hold one out for a classifier"
+        )
+        return row | {"Note": "; ".join([*notes, few])}
     if not parts:
         return row | {"Note": "; ".join([*notes, "no cells"])}
     told = tell_cells_apart(np.concatenate(parts), at, mutant, plates, SPLITS, np.random.default_rng(seed))
@@ -197,7 +213,7 @@ def _impact(
     else:
         row["NullLow"], row["NullHigh"] = np.quantile(told.null, [0.025, 0.975])
         if told.least_p > _SURE:
-            notes.append(f"with so few wells of the wild type p of the classifier is at least {told.least_p:.2g}")
+            notes.append(f"{LEAST_P_OF_CELLS} {told.least_p:.2g}")
     return row | {"Note": "; ".join(notes)}
 
 
