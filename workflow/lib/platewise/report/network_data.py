@@ -71,6 +71,7 @@ def network_data(
     return {
         "about": {
             **asdict(facts),
+            "preset": list(facts.preset),
             "limits": asdict(limits),
             "stable": STABLE,
             "edges": len(edges),

@@ -158,7 +158,7 @@ def _wells(
     lists: list[list[Any]] = [[] for _ in range(len(place))]
     for row in kept[["Node", "Plate", "Well", "Treatment", "Cells", "Shown"]].astype(object).itertuples(index=False):
         lists[row[0]] += [*row[1:4], None if pd.isna(row[4]) else row[4], row[5]]
-    hrefs = [f"plates/{quote(str(plate))}.html" if plate in set(pages) else "" for plate in plates[PLATE]]
+    hrefs = [f"plates/{quote(str(plate), safe='')}.html" if plate in set(pages) else "" for plate in plates[PLATE]]
     return {
         "plates": [
             [str(plate), str(batch), href] for plate, batch, href in zip(*plates.to_numpy().T, hrefs, strict=True)
@@ -210,7 +210,8 @@ def _moved_of_kind(
     movers, own, sure = movers.iloc[order], own[order], sure[order]
     starts = np.searchsorted(own, np.arange(len(treatments) + 1))
     rank = np.arange(len(own)) - starts[own]
-    kept = (rank < most) & (sure | (rank < unsure))
+    # Sure ones come first: where the first is not sure, none is.
+    kept = (rank < most) & (sure | (~sure[starts[own]] & (rank < unsure)))
     movers, own = movers[kept], own[kept]
     starts = np.searchsorted(own, np.arange(len(treatments) + 1))
     codes, features = pd.factorize(movers["Feature"], sort=True)

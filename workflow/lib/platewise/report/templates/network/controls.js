@@ -49,6 +49,7 @@ function listenToDrawing(choose) {
   document.getElementById("zoom-in").addEventListener("click", () => drawing.zoom(1.5));
   document.getElementById("zoom-out").addEventListener("click", () => drawing.zoom(1 / 1.5));
   document.getElementById("zoom-all").addEventListener("click", () => drawing.reset());
+  document.getElementById("zoom-near").addEventListener("click", () => drawing.zoomNear());
   const colours = document.getElementById("colours");
   colours.addEventListener("change", () => {
     drawing.colours = colours.value;

@@ -1,6 +1,7 @@
 "use strict";
 // The drawn network. Everything in it can also be reached by the search and the tables.
 const MOST_NAMES = 60;
+const MANY_LINES = 3000;
 const [INK, NEUTRAL, ACCENT] = ["#1f2a33", "#9aa3ab", "#0b5878"];
 const OUTLINES = {
   square: [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]],
@@ -116,7 +117,8 @@ const drawing = {
   },
 
   drawLines(pen, faded) {
-    pen.globalAlpha = faded ? 0.35 : 1;
+    const many = network.lines.length > 3 * MANY_LINES;
+    pen.globalAlpha = faded ? (many ? 0.1 : 0.35) : (many ? 0.5 : 1);
     for (const [shared, colour, width] of [[0, "#c9d0d6", 0.8], [1, "#37474f", 1.6]]) {
       pen.beginPath();
       for (let at = 0; at < network.lines.length; at += 3) {
@@ -203,6 +205,20 @@ const drawing = {
 
   move(x, y) {
     this.view = { ...this.view, x: this.view.x + x, y: this.view.y + y };
+    this.draw();
+  },
+
+  // The chosen one and its neighbours fill the drawing.
+  zoomNear() {
+    const places = [this.selected, ...this.near().map((row) => row.other)].map((node) => [network.x[node], network.y[node]]);
+    const range = (axis) => {
+      const own = places.map((place) => place[axis]);
+      return [(Math.min(...own) + Math.max(...own)) / 2, Math.max(...own) - Math.min(...own)];
+    };
+    const [[x, width], [y, height]] = [range(0), range(1)];
+    const fits = Math.min((this.size[0] - 160) / (width * this.base.scale), (this.size[1] - 80) / (height * this.base.scale));
+    const zoom = Math.min(Math.max(fits, 0.5), 12);
+    this.view = { zoom, x: (this.base.x - x) * this.base.scale * zoom, y: (y - this.base.y) * this.base.scale * zoom };
     this.draw();
   },
 

@@ -1,6 +1,6 @@
 "use strict";
 // What is known of one perturbation.
-const MOST_MEMBERS = 40;
+const [FEW_MEMBERS, MOST_MEMBERS] = [12, 300];
 
 function verdict(value, yes, no, unknown) {
   if (value === null) return make("span", { class: "void" }, unknown);
@@ -13,8 +13,10 @@ function communityWords(node) {
   const stability = network.stability[network.community[node]];
   const sure = stability === null ? "stability not known" : `${stability >= about.stable ? "stable" : "not stable"}, found again with a Jaccard index of ${stability}`;
   const others = members.filter((other) => other !== node);
+  const said = `number ${network.community[node]} with ${count(members.length)} members (${sure})`;
+  if (others.length <= FEW_MEMBERS) return [`${said}: `, ...joined(others.map(linkTo))];
   const more = others.length > MOST_MEMBERS ? ` and ${count(others.length - MOST_MEMBERS)} more` : "";
-  return [`number ${network.community[node]} with ${count(members.length)} members (${sure}): `, ...joined(others.slice(0, MOST_MEMBERS).map(linkTo)), more];
+  return [said, make("details", {}, make("summary", {}, "Show its members"), ...joined(others.slice(0, MOST_MEMBERS).map(linkTo)), more)];
 }
 
 function cautionsOf(node) {

@@ -52,6 +52,7 @@ function listenToSearch(choose) {
     field.value = network.names[node];
     close();
     highlight(null);
+    put("found", `${network.names[node]} is shown.`);
     choose(node);
   }
 

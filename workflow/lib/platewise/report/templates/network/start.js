@@ -55,7 +55,8 @@ function showPanel() {
 // Without an address: where one could begin.
 function showStart(words) {
   const listed = network.names.map((_, node) => node).filter((node) => network.rank[node] !== null).sort((a, b) => network.rank[a] - network.rank[b]);
-  const large = [...membersOf.values()].filter((members) => members.length > 1).slice(0, 8);
+  // 0 is the largest.
+  const large = [...membersOf.values()].filter((members) => members.length > 1).sort((a, b) => network.community[a[0]] - network.community[b[0]]).slice(0, 8);
   put(
     "panel",
     make("h2", { id: "shown", tabindex: "-1" }, "No perturbation is chosen"),
@@ -71,6 +72,7 @@ function show(node, words) {
   const near = node === null ? [] : neighboursOf(node);
   Object.assign(shown, { node, treatment, compared: near.length ? near[0].other : null });
   Object.assign(drawing, { selected: node, compared: shown.compared });
+  document.getElementById("zoom-near").disabled = node === null;
   if (node === null) showStart(words);
   else showPanel();
   document.title = node === null ? pageTitle : `${network.names[node]} · ${pageTitle}`;

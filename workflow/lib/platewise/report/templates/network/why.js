@@ -53,10 +53,10 @@ function pairSection(node, treatment, other) {
     const moved = network.moved[kind];
     const heading = make("h4", {}, `${name} features`);
     const counts = [moved.moved[treatment], moved.moved[theirs]];
-    for (const place of [0, 1]) {
-      const lacking = counts[place] === null ? "has no wells with these features" : counts[place] === 0 ? "moved no feature that is sure" : "";
-      if (lacking) return [heading, make("p", { class: "note" }, `${names[place]} ${lacking}${place || counts[1] ? "" : `, and neither did ${names[1]}`}: which features make the two alike cannot be said.`)];
-    }
+    const lacking = names.map((words, place) => (
+      counts[place] === null ? `${words} has no wells with these features` : counts[place] === 0 ? `of ${words} no feature is sure to have moved` : ""
+    )).filter(Boolean).join("; ");
+    if (lacking) return [heading, make("p", { class: "note" }, `Which features the two have in common cannot be said: ${lacking}.`)];
     const listed = [treatment, theirs].map((own) => movedOf(kind, own).filter((row) => row.sure).length);
     const both = movedUnderBoth(kind, treatment, theirs);
     const same = both.filter((row) => row.same);
@@ -64,7 +64,7 @@ function pairSection(node, treatment, other) {
     const among = cut
       ? `Of the ${count(listed[0])} and ${count(listed[1])} features that moved most (${count(counts[0])} and ${count(counts[1])} moved),`
       : `Of the ${count(listed[0])} and ${count(listed[1])} features that moved,`;
-    const said = [make("p", {}, `${among} ${count(both.length)} are the same: ${count(same.length)} moved in the same direction, ${count(both.length - same.length)} in opposite directions.`)];
+    const said = [make("p", {}, `${among} ${count(both.length)} ${both.length === 1 ? "is" : "are"} the same: ${count(same.length)} moved in the same direction, ${count(both.length - same.length)} in opposite directions.`)];
     const [alike, unlike] = [phrasesOf(same), phrasesOf(both.filter((row) => !row.same))];
     if (alike.length) said.push(make("p", {}, make("b", {}, "Both: "), `${alike.join(", ")}.`));
     if (unlike.length) said.push(make("p", {}, make("b", {}, "Opposite: "), `${unlike.join(", ")} under ${names[0]}, and the other way under ${names[1]}.`));
