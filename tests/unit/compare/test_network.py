@@ -42,8 +42,8 @@ def test_the_same_network(pair):
         "neighbours_kept": 1.0,
     }
     assert section.sentences == [
-        "classical.none: 1 connection kept, 0 lost, 0 new (Jaccard 1.000). Of the nearest of 3 perturbations, 100 % are "
-        "the same."
+        "classical.none: 1 connection kept, 0 lost, 0 new (Jaccard 1.000). Of the nearest of 3 perturbations, 100 % "
+        "are the same."
     ]
 
 

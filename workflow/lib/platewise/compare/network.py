@@ -109,7 +109,7 @@ def match_neighbours(old: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
     -------
     facts
         ``neighbours_of``: perturbations with neighbours in both; ``neighbours_kept``: the mean over them of the share
-        of neighbours that both runs list, NaN without any. Of different numbers the nearest count, as many as both have.
+        of neighbours that both runs list, NaN without any. Where a run lists fewer, the nearest of each count.
     """
     most = min(old["Rank"].max(), new["Rank"].max())
     old, new = (table[table["Rank"] <= most] for table in (old, new))
