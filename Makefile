@@ -125,9 +125,10 @@ bench-decode: setup ## Measure how objects are read from a network's maps, besid
 bench-evaluation: setup ## Measure mean average precision beside copairs
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_evaluation.py
 
-bench-network: setup ## Measure all pairs and the network of 16,600 perturbations, and all pairs of 100,000
+bench-network: setup ## Measure all pairs and the network of 16,600 perturbations, all pairs of 100,000, and the network's page
 	$(BIN)/python benchmarks/bench_network.py
 	$(BIN)/python benchmarks/bench_network.py --nodes 100000 --pairs
+	$(BIN)/python benchmarks/bench_network_page.py
 
 bench-annotation: setup ## Simulate annotation on DSB 2018: images in ranked order against random order
 	$(BIN)/python benchmarks/simulate_annotation.py

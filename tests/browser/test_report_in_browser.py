@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from browser import BROWSER, NO_BROWSER, browse
 from html_pages import Page
 from small_campaign import CHANNELS, HOSTILE, PRESET, make_campaign, read_image, read_labels
 from small_evaluation import write_evaluation
@@ -16,9 +15,8 @@ from platewise.config.report import ReportConfig
 from platewise.report.campaign_page import report_campaign
 from platewise.report.plate_page import report_plate
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FILES = {"campaign": "index.html", "plate": "plates/BR001.html", "segmentation": "segmentation.html"}
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no browser: install chromium to check the pages in one")
+pytestmark = pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
 
 
 @pytest.fixture(scope="module")
@@ -48,21 +46,6 @@ def pages(tmp_path_factory) -> dict[str, Path]:
     )
     write_evaluation(report / "segmentation.html")
     return {name: report / file for name, file in FILES.items()}
-
-
-def browse(page: Path, profile: Path) -> tuple[str, str]:
-    """Open a page; returns its elements after all scripts ran, and what the browser's console said."""
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    flags += ["--disable-component-update", "--disable-sync", "--virtual-time-budget=8000", "--enable-logging=stderr"]
-    done = subprocess.run(
-        [BROWSER, *flags, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert "</html>" in done.stdout, done.stderr
-    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
 
 @pytest.mark.parametrize("name", FILES)

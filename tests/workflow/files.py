@@ -59,15 +59,15 @@ def count_files(size):
         ),
         campaign=(
             # The network and its record; selections with their plates, and what moved; profiles, graphs with their
-            # shortlist, scores and hits; what the learned features are like, differences, report.
+            # shortlist, scores and hits; what the learned features are like, differences, report and the graph's page.
             4
             + 5 * features
-            + (3 + 5 + 4 + 3) * profiles
-            + 3
+            + (3 + 6 + 4 + 3) * profiles
+            + 4
             # Exemplars and their pictures, and DNA content.
             + 3
-            # Training, normalisation, selection, what moved, seven rules of every profile, and the five last ones.
-            + (1 + 3 * features + 7 * profiles + 5) * a_job
+            # Training, normalisation, selection, what moved, seven rules of every profile, and the six last ones.
+            + (1 + 3 * features + 7 * profiles + 6) * a_job
         ),
         snakemake=count_records(size),
     )
@@ -77,4 +77,4 @@ def count_records(size):
     """Snakemake's metadata, a file an output: all in one folder."""
     features, profiles = 2, 2 * size.corrections
     of_plates = 5 * size.plates * size.blocks + (9 + 3 * features) * size.plates
-    return of_plates + 3 + 4 * features + (3 + 5 + 4 + 3) * profiles + 6
+    return of_plates + 3 + 4 * features + (3 + 6 + 4 + 3) * profiles + 7

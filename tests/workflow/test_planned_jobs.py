@@ -23,6 +23,7 @@ CAMPAIGN_LEVEL = {
     "explain_features": 1,
     "show_exemplars": 1,
     "score_ploidy": 1,
+    "report_network": 1,
     "report_campaign": 1,
     "all": 1,
 }

@@ -151,3 +151,20 @@ def test_bbbc021_shows_the_published_scores_beside_its_own(bbbc021):
     page = (bbbc021.results / "report/index.html").read_text()
     assert "Ljosa 2013" in page
     assert "0.940" in page
+
+
+def test_bbbc021_lists_neighbours_where_nothing_is_connected(bbbc021):
+    network = bbbc021.results / "campaign/network/classical.replicates"
+    assert pd.read_parquet(network / "edges.parquet").empty
+    near = pd.read_parquet(network / "neighbours.parquet")
+    first = near[near["Rank"] == 1].set_index("Metadata_Perturbation")
+    assert len(near) == 10 * len(first)
+    assert not near["Connected"].any()
+    # Both bind tubulin at the same place.
+    assert first.loc["taxol", "Neighbour"] == "epothilone B"
+    assert first.loc["taxol", "SharedMOA"]
+    page = (bbbc021.results / "report/network.html").read_text()
+    assert "0 connections at q &lt; 0.05" in page
+    # A table of profiles has no plates to show.
+    assert "plates/" not in page.split('id="data">')[1].split("</script>")[0]
+    assert 'href="network.html#taxol"' in (bbbc021.results / "report/index.html").read_text()

@@ -1,6 +1,6 @@
 # The network of perturbations.
 # Needs: consensus profiles, the wells behind them for the null, and what replicates say of each perturbation. Makes:
-# edges, nodes, GraphML, AnnData, and the shortlist.
+# edges, nodes and their neighbours, GraphML, AnnData, and the shortlist.
 
 
 rule build_network:
@@ -11,6 +11,7 @@ rule build_network:
     output:
         edges="<campaign>/network/{features}.{correction}/edges.parquet",
         nodes="<campaign>/network/{features}.{correction}/nodes.parquet",
+        neighbours="<campaign>/network/{features}.{correction}/neighbours.parquet",
         graphml="<campaign>/network/{features}.{correction}/network.graphml",
         h5ad="<campaign>/network/{features}.{correction}/network.h5ad",
     log:

@@ -1,5 +1,43 @@
 # The report.
-# Needs: something from every stage. Makes: the campaign's page.
+# Needs: something from every stage. Makes: the interactive page of the network, and the campaign's page.
+
+
+rule report_network:
+    """The page on which a person asks of each perturbation what is like it, and why."""
+    input:
+        **{
+            table: f"<campaign>/network/{'.'.join(PRESET)}/{table}.parquet"
+            for table in ("nodes", "edges", "neighbours", "shortlist")
+        },
+        profiles=f"<campaign>/profiles/{'.'.join(PRESET)}.parquet",
+        activity=f"<campaign>/evaluation/{'.'.join(PRESET)}.activity.parquet",
+        treatments=expand(
+            "<campaign>/explanation/{features}.treatments.parquet", features=FEATURES
+        ),
+        movers=expand(
+            "<campaign>/explanation/{features}.movers.parquet", features=FEATURES
+        ),
+    output:
+        "<results>/report/network.html",
+    log:
+        "<logs>/report_network.log",
+    benchmark:
+        "<benchmarks>/report_network.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=asked_memory("report_network", get_campaign_size),
+        runtime=asked_runtime("report_network", get_campaign_size),
+    params:
+        campaign=CAMPAIGN.config.campaign,
+        preset=PRESET,
+        features=FEATURES,
+        max_nodes=lookup("report/max_nodes", within=config),
+        channels=sorted(CAMPAIGN.config.images.channels) if CAMPAIGN.from_images else [],
+        plate_pages=list(CAMPAIGN.plates),
+    script:
+        "../scripts/report_network.py"
 
 
 rule report_campaign:
@@ -9,6 +47,7 @@ rule report_campaign:
         unpack(get_ploidy),
         variants="<campaign>/variants/impact.parquet" if CAMPAIGN.variants else [],
         plate_pages=get_plate_pages,
+        network_page="<results>/report/network.html",
         segmentation="<results>/report/segmentation.html" if EVALUATION else [],
         wells=expand(
             "<results>/plates/{plate}/profiles/{features}.wells.parquet",

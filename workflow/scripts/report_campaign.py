@@ -63,6 +63,7 @@ report_campaign(
     settings=config.report,
     plate_format=snakemake.params.plate_formats or config.plate_format,
     segmentation_page=Path(snakemake.input.segmentation).name if snakemake.input.segmentation else "",
+    network_page=Path(snakemake.input.network_page).name,
     adversarial=[name for name, model in config.embeddings.items() if getattr(model, "adversary", None)],
     max_q=config.evaluation.max_q,
     nuclei_channel=config.segmentation.nuclei_channel or "",

@@ -102,6 +102,12 @@ def edges_table(rows=(("X", "Y", 0.9, 0.01, True),)):
     return table.assign(PValue=table["QValue"])
 
 
+def neighbours_table(rows=(("X", "Y"), ("Y", "X"), ("Z", "Y"))):
+    """The nearest first of each, as they come."""
+    table = pd.DataFrame(list(rows), columns=[PERTURBATION, "Neighbour"])
+    return table.assign(Rank=table.groupby(PERTURBATION).cumcount() + 1)
+
+
 def nodes_table(names=("X", "Y", "Z")):
     moas = {"X": "kinase", "Y": "kinase"}
     return pd.DataFrame(
@@ -179,6 +185,7 @@ def write_run(folder, *, nucleus=32.0, algorithm=1, tables=None, leave_out=()):
         f"campaign/profiles/{variant}.consensus.parquet": consensus_table(),
         f"campaign/network/{variant}/edges.parquet": edges_table(),
         f"campaign/network/{variant}/nodes.parquet": nodes_table(),
+        f"campaign/network/{variant}/neighbours.parquet": neighbours_table(),
         f"campaign/evaluation/{variant}.scores.parquet": scores_table(),
         f"campaign/evaluation/{variant}.batches.parquet": batches_table(),
     }

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
-from small_run import edges_table, nodes_table
+from small_run import edges_table, neighbours_table, nodes_table
 
-from platewise.compare.network import compare_networks, count_edges, match_edges
+from platewise.compare.network import compare_networks, count_edges, match_edges, match_neighbours
+from platewise.tables import write_table
 
 EDGES = "campaign/network/classical.none/edges.parquet"
+NEIGHBOURS = "campaign/network/classical.none/neighbours.parquet"
 NODES = "campaign/network/classical.none/nodes.parquet"
 
 
@@ -36,7 +38,42 @@ def test_the_same_network(pair):
         "without_perturbation": 0,
         "largest_change": 0.0,
         "jaccard": 1.0,
+        "neighbours_of": 3,
+        "neighbours_kept": 1.0,
     }
+    assert section.sentences == [
+        "classical.none: 1 connection kept, 0 lost, 0 new (Jaccard 1.000). Of the nearest of 3 perturbations, 100 % "
+        "are the same."
+    ]
+
+
+def test_neighbours_kept_and_lost():
+    old = neighbours_table([("X", "Y"), ("X", "Z"), ("Y", "X"), ("Y", "Z"), ("Z", "X"), ("Z", "Y"), ("W", "X")])
+    new = neighbours_table([("X", "Z"), ("X", "W"), ("Y", "Z"), ("Y", "X"), ("Z", "V"), ("Z", "W"), ("U", "X")])
+    # One of two of X, both of Y in another order, none of Z; W and U are in one run only.
+    assert match_neighbours(old, new) == {"neighbours_of": 3, "neighbours_kept": 0.5}
+    # Where a run lists fewer, the nearest of each count: none of X and Y is the same.
+    one = neighbours_table([("X", "Z"), ("Y", "Z"), ("Z", "X")])
+    assert match_neighbours(old, one) == {"neighbours_of": 3, "neighbours_kept": pytest.approx(1 / 3)}
+    assert match_neighbours(one, old) == match_neighbours(old, one)
+
+
+def test_neighbours_that_moved_are_a_change_without_any_connection(pair):
+    none = {EDGES: edges_table([])}
+    found = pair(tables=none | {NEIGHBOURS: neighbours_table([("X", "Z"), ("Y", "X"), ("Z", "Y")])})
+    write_table(edges_table([]), found.old.folder / EDGES)
+    section = compare_networks(found)
+    assert section.moved is True
+    assert section.sentences == [
+        "classical.none: no connection in either network. Of the nearest of 3 perturbations, 67 % are the same."
+    ]
+
+
+def test_a_run_of_an_older_version_lists_no_neighbours(pair):
+    found = pair()
+    (found.old.folder / NEIGHBOURS).unlink()
+    section = compare_networks(found)
+    assert section.moved is False
     assert section.sentences == ["classical.none: 1 connection kept, 0 lost, 0 new (Jaccard 1.000)."]
 
 

@@ -56,6 +56,7 @@ CAMPAIGN_RULES = [
     "explain_features",
     "show_exemplars",
     "score_ploidy",
+    "report_network",
     "report_campaign",
 ]
 

@@ -66,6 +66,21 @@ def test_targets_are_the_report_and_the_promised_tables(raw):
     assert not [name for name in names if "inventory" in name or "campaign/embedding" in name or "crops" in name]
 
 
+def test_the_page_of_the_network_is_that_of_the_preset(raw):
+    campaign = load_campaign(raw)
+    page, report = list_jobs(campaign)[-2:]
+    assert page.label == "report_network"
+    assert page.outputs[0] in report.inputs
+    assert page.outputs[0] in list_targets(list_jobs(campaign))
+    networks = {path for path in page.inputs if "/network/" in path}
+    assert networks == {
+        f"{campaign.folder}/campaign/network/{campaign.preset}/{table}.parquet"
+        for table in ("nodes", "edges", "neighbours", "shortlist")
+    }
+    # What moved, of every kind of features.
+    assert len([path for path in page.inputs if "/explanation/" in path]) == 2 * len(campaign.config.features)
+
+
 def with_wild_types(raw, tmp_path, wild_type):
     (tmp_path / "known.tsv").write_text(f"compound\twt\nDMSO\t\nx\t\ny\t{wild_type}\n")
     raw["metadata"] |= {"table": str(tmp_path / "known.tsv"), "wild_type": "wt"}

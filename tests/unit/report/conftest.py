@@ -18,6 +18,7 @@ from small_campaign import (
     PRESET,
     SmallCampaign,
     make_campaign,
+    network_tables,
     read_image,
     read_labels,
 )
@@ -25,6 +26,7 @@ from small_evaluation import write_evaluation
 
 from platewise.config.report import ReferenceConfig, ReportConfig
 from platewise.report.campaign_page import report_campaign
+from platewise.report.network_page import report_network
 from platewise.report.plate_page import report_plate
 
 SETTINGS = ReportConfig(references=(ReferenceConfig(metric="nsc", value=0.94, source="Ljosa 2013 & others"),))
@@ -91,6 +93,16 @@ def plate_page(write_plate, tmp_path_factory) -> Page:
 @pytest.fixture(scope="session")
 def campaign_page(write_campaign, campaign) -> Page:
     return write_campaign(campaign.root / "report" / "index.html")
+
+
+@pytest.fixture(scope="session")
+def network_page(campaign, tmp_path_factory) -> Page:
+    target = tmp_path_factory.mktemp("network") / "network.html"
+    tables = network_tables(campaign.tables)
+    report_network(
+        target, campaign="small", preset=PRESET, tables=tables, max_nodes=2000, channels=CHANNELS, plate_pages=["BR001"]
+    )
+    return Page(target)
 
 
 @pytest.fixture(scope="session")

@@ -32,12 +32,14 @@ from platewise.evaluation.differences import DIFFERENCE_COLUMNS
 from platewise.explanation.exemplars import EXEMPLAR_COLUMNS
 from platewise.explanation.movers import MOVER_COLUMNS, SUMMARY_COLUMNS
 from platewise.explanation.prediction import PREDICTION_COLUMNS
+from platewise.network.neighbours import NEIGHBOUR_COLUMNS
 from platewise.network.shortlist import CRITERIA, SHORTLIST_COLUMNS
 from platewise.plan.wells import well_name
 from platewise.ploidy.plate import analyse_plate
 from platewise.ploidy.treatments import score_treatments
 from platewise.qc.task import summarise_qc
 from platewise.report.campaign_page import CampaignTables
+from platewise.report.network_page import NetworkTables
 from platewise.report.ploidy import PloidyTables
 from platewise.tables import write_table
 from platewise.weights import save_tensors
@@ -63,6 +65,7 @@ BLURRED = ("E08", 1)
 NOTE = "no two perturbations share a mechanism in the top 1 %: an odds ratio <b>cannot</b> be formed"
 PRESET = ("classical", "sphering")
 KINDS = ("peaks", "wells", "histogram")
+PARAMETERS = {"seed": 0, "max_q": 0.05, "neighbours": 2, "doses": "mean", "include_negcon": False}
 COMMAND = "platewise run --configfile 'my <config>.yaml' --forcerun inventory_plate"
 
 
@@ -205,6 +208,7 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         **_explanation(),
         "edges.parquet": edges,
         "nodes.parquet": nodes,
+        "neighbours.parquet": _neighbours(nodes, edges),
         "shortlist.parquet": _shortlist(nodes),
         "selection.parquet": pd.DataFrame(
             {
@@ -229,7 +233,7 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
         ),
     }
     for name, table in paths.items():
-        write_table(table, folder / name, {"stage": name.split(".")[0], "algorithm": 1, "parameters": {"seed": 0}})
+        write_table(table, folder / name, {"stage": name.split(".")[0], "algorithm": 1, "parameters": PARAMETERS})
     for name, table in screen_tables(HOSTILE).items():
         write_table(table, folder / f"{name}.parquet", {"stage": "screens", "parameters": {"max_q": 0.05}})
     (folder / "model.json").write_text(json.dumps(MODEL))
@@ -333,6 +337,32 @@ def _network(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
         }
     )
     return nodes, edges
+
+
+def _neighbours(nodes: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
+    """Two for each: those that it is connected with, and then the next by number, at a similarity of 0.1."""
+    names = list(nodes[PERTURBATION])
+    found = {}
+    for edge in edges.itertuples(index=False):
+        for own, other in ((edge[0], edge[1]), (edge[1], edge[0])):
+            found[own, other] = [*edge[2:], True]
+    rows = []
+    for place, name in enumerate(names):
+        near = sorted(
+            ((pair[1], values) for pair, values in found.items() if pair[0] == name), key=lambda it: -it[1][0]
+        )
+        others = [names[(place + step) % len(names)] for step in (1, 2, 3)]
+        near += [(other, [0.1, 0.4, 0.9, False, False]) for other in others if (name, other) not in found]
+        rows += [[name, rank, other, *values] for rank, (other, values) in enumerate(near[:2], 1)]
+    return pd.DataFrame(rows, columns=NEIGHBOUR_COLUMNS)
+
+
+def network_tables(tables: CampaignTables, **changes: Path) -> NetworkTables:
+    """Return the files of the network's page."""
+    folder = Path(tables.nodes).parent
+    single = ("nodes", "edges", "neighbours", "shortlist", "activity")
+    paths = {name: folder / f"{name}.parquet" for name in single} | {"profiles": folder / "sphering.parquet"}
+    return NetworkTables(**{**paths, "treatments": tables.treatments, "movers": tables.movers, **changes})
 
 
 def _shortlist(nodes: pd.DataFrame) -> pd.DataFrame:

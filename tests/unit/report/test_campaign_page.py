@@ -289,6 +289,21 @@ def test_the_comparison_of_engines_is_linked_where_there_is_one(write_campaign, 
     assert not campaign_page.root.find("a", href="segmentation.html")
 
 
+def test_the_network_can_be_searched_from_the_page_and_from_the_shortlist(write_campaign, tmp_path, campaign_page):
+    page = write_campaign(tmp_path / "index.html", network_page="network.html")
+
+    assert page.one("a", href="network.html").text() == "Search the network"
+    listed = {name.text(): name.find("a")[0].attributes["href"] for name in listed_names(page)}
+    # Encoded, so that the name is a part of the address whatever it holds.
+    assert listed[HOSTILE] == "network.html#%3Cscript%3Ealert%28%22owned%22%29%3C/script%3E"
+    assert not campaign_page.root.find("a", href="network.html")
+    assert not [link for name in listed_names(campaign_page) for link in name.find("a")]
+
+
+def listed_names(page):
+    return [row.find("th")[0] for row in page.one("table", id="table-shortlist").find("tbody")[0].find("tr")]
+
+
 def test_plates_that_came_after_the_fit_are_named(write_campaign, campaign, campaign_page, tmp_path):
     (path,) = campaign.tables.selection.values()
     write_table(read_table(path), tmp_path / "selection.parquet", {"fitted_on": ["BR001"]})

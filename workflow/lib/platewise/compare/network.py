@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ import pandas as pd
 from platewise.columns import PERTURBATION
 from platewise.compare.results import Pair
 from platewise.compare.section import Listing, Section
-from platewise.report.numbers import count, fixed, plural, significant
+from platewise.report.numbers import count, fixed, percent, plural, significant
 from platewise.tables import read_table
 
 _ENDS = ["Source", "Target"]
+_NEIGHBOURS = [PERTURBATION, "Neighbour", "Rank"]
 _COLUMNS = [*_ENDS, "Similarity", "QValue", "SharedMOA"]
 
 
@@ -34,9 +36,9 @@ def compare_networks(pair: Pair) -> Section:
         old, new = (read_table(folder / "edges.parquet", _COLUMNS) for folder in folders)
         nodes = [set(read_table(folder / "nodes.parquet", [PERTURBATION])[PERTURBATION]) for folder in folders]
         edges = match_edges(old, new, *nodes)
-        found = count_edges(edges)
+        found = count_edges(edges) | match_neighbours(*map(_read_neighbours, folders))
         facts[name] = found
-        moved.append(found["lost"] + found["new"] > 0)
+        moved.append(found["lost"] + found["new"] > 0 or found["neighbours_kept"] < 1)
         sentences.append(_sentence(name, found, edges))
         listings.append(Listing(f"{name}.edges", f"{name}: connections, those of one run only first", edges))
         changed = edges[edges["Change"] != "kept"].head(5)[[*_ENDS, "Change", "SimilarityOld", "SimilarityNew"]]
@@ -95,6 +97,35 @@ def count_edges(edges: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def match_neighbours(old: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
+    """Count whose nearest perturbations are the same, which can change where nothing is connected, too.
+
+    Parameters
+    ----------
+    old, new
+        ``Metadata_Perturbation``, ``Neighbour``, ``Rank``; no rows where a run does not list them.
+
+    Returns
+    -------
+    facts
+        ``neighbours_of``: perturbations with neighbours in both; ``neighbours_kept``: the mean over them of the share
+        of neighbours that both runs list, NaN without any. Where a run lists fewer, the nearest of each count.
+    """
+    most = min(old["Rank"].max(), new["Rank"].max())
+    old, new = (table[table["Rank"] <= most] for table in (old, new))
+    sizes = pd.concat([table.groupby(PERTURBATION).size() for table in (old, new)], axis=1, join="inner").min(axis=1)
+    keys = [PERTURBATION, "Neighbour"]
+    kept = old[keys].merge(new[keys], on=keys).groupby(PERTURBATION).size().reindex(sizes.index, fill_value=0)
+    share = float((kept / sizes).mean()) if len(sizes) else float("nan")
+    return {"neighbours_of": len(sizes), "neighbours_kept": share}
+
+
+def _read_neighbours(folder: Path) -> pd.DataFrame:
+    """Read the neighbours of a network; older versions wrote none."""
+    path = folder / "neighbours.parquet"
+    return read_table(path, _NEIGHBOURS) if path.is_file() else pd.DataFrame(columns=_NEIGHBOURS, dtype=object)
+
+
 def _ordered(edges: pd.DataFrame) -> pd.DataFrame:
     edges = edges[_COLUMNS].copy()
     edges[_ENDS] = np.sort(edges[_ENDS].to_numpy(dtype=str), axis=1).astype(object)
@@ -103,8 +134,14 @@ def _ordered(edges: pd.DataFrame) -> pd.DataFrame:
 
 def _sentence(name: str, found: dict[str, Any], edges: pd.DataFrame) -> str:
     total = found["kept"] + found["lost"] + found["new"]
+    near = ""
+    if found["neighbours_of"]:
+        near = (
+            f" Of the nearest of {plural(found['neighbours_of'], 'perturbation')}, {percent(found['neighbours_kept'])}"
+        )
+        near += " are the same."
     if not total:
-        return f"{name}: no connection in either network."
+        return f"{name}: no connection in either network.{near}"
     words = (
         f"{name}: {plural(found['kept'], 'connection')} kept, {count(found['lost'])} lost, {count(found['new'])} new"
     )
@@ -116,4 +153,4 @@ def _sentence(name: str, found: dict[str, Any], edges: pd.DataFrame) -> str:
     shared = edges[edges["SharedMOA"]]["Change"].str.split(",").str[0].value_counts()
     if found["lost"] or found["new"]:
         words += f"; of a shared mechanism: {shared.get('lost', 0)} lost, {shared.get('new', 0)} new"
-    return f"{words}."
+    return f"{words}.{near}"

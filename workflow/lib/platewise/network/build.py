@@ -18,6 +18,7 @@ from platewise.network.communities import community_stability, find_communities,
 from platewise.network.edges import connect, count_strongest
 from platewise.network.export import write_graphml, write_network_h5ad
 from platewise.network.layout import build_graph, place_nodes, principal_plane, umap_places
+from platewise.network.neighbours import list_neighbours
 from platewise.network.nodes import (
     Nodes,
     build_nodes,
@@ -41,10 +42,11 @@ Profiles = tuple[pd.DataFrame, np.ndarray, list[str]]
 
 @dataclass(frozen=True)
 class Network:
-    """A network: tables of nodes and edges as docs/architecture.md has them, the node profiles, and their UMAP."""
+    """A network: its tables as docs/architecture.md has them, the node profiles, and their UMAP."""
 
     nodes: pd.DataFrame
     edges: pd.DataFrame
+    neighbours: pd.DataFrame
     profiles: Nodes
     umap: np.ndarray
 
@@ -52,7 +54,7 @@ class Network:
 def run_build_network(
     profiles_path: str, consensus_path: str, out_folder: str, config: NetworkConfig, consensus_method: str
 ) -> None:
-    """Write ``nodes.parquet``, ``edges.parquet``, ``network.graphml`` and ``network.h5ad``.
+    """Write ``nodes.parquet``, ``edges.parquet``, ``neighbours.parquet``, ``network.graphml`` and ``network.h5ad``.
 
     Parameters
     ----------
@@ -76,6 +78,7 @@ def run_build_network(
         facts["consensus"] = consensus_method
         write_table(network.edges, folder / "edges.parquet", facts)
         write_table(network.nodes, folder / "nodes.parquet", facts)
+        write_table(network.neighbours, folder / "neighbours.parquet", facts)
         write_graphml(network.nodes, network.edges, folder / "network.graphml")
         profiles = network.profiles
         write_network_h5ad(
@@ -110,11 +113,12 @@ def build_network(wells: Profiles, consensus: Profiles, config: NetworkConfig, c
     unit = unit_rows(profiles.values.astype(np.float32))
     scan = scan_pairs(unit, shared, config.neighbours, count_strongest(len(names), config))
     edges = connect(unit, scan, names, moas, shared, null, config)
+    neighbours = list_neighbours(unit, scan, names, moas, shared, null, edges)
     plane = principal_plane(unit)
     places = place_nodes(build_graph(names, edges), plane, config.seed)
     nodes = profiles.metadata.assign(**_parts(edges, names, config), X=places[:, 0], Y=places[:, 1])
     umap = umap_places(scan.nearest, scan.similarity, plane, config.seed)
-    return Network(nodes, edges, profiles, umap)
+    return Network(nodes, edges, neighbours, profiles, umap)
 
 
 def _parts(edges: pd.DataFrame, names: np.ndarray, config: NetworkConfig) -> dict[str, np.ndarray]:

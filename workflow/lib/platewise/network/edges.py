@@ -56,18 +56,11 @@ def connect(
         ``EDGE_COLUMNS``, strongest first; ``Source`` sorts before ``Target``. Empty with fewer than two nodes.
     """
     pairs = scan.strongest if config.top_share is not None else _nearest_pairs(scan.nearest)
-    similarity = pair_cosines(unit, pairs[:, 0], pairs[:, 1])
-    common = shared.common(pairs[:, 0], pairs[:, 1]) > 0 if len(pairs) else np.zeros(0, dtype=bool)
-    p, q = np.ones(len(pairs)), np.ones(len(pairs))
-    for stratum, q_of_bin in enumerate(q_by_bin(scan.counts, null)):
-        here = common == bool(stratum)
-        p[here] = null.p_values(stratum)[null.exceeding(similarity[here], stratum)]
-        q[here] = q_of_bin[to_bins(similarity[here])]
+    similarity, p, q = judge_pairs(unit, pairs, scan.counts, shared, null)
     keep = np.flatnonzero(q < config.max_q)
     # Strongest first; the numbers of the nodes make the order of equal ones fixed.
     keep = keep[np.lexsort([pairs[keep, 1], pairs[keep, 0], -similarity[keep]])][: config.max_edges]
     first, second = pairs[keep, 0], pairs[keep, 1]
-    labels = [set(split_annotation(moa)) for moa in moas]
     return pd.DataFrame(
         {
             "Source": names[first].astype(object),
@@ -75,11 +68,43 @@ def connect(
             "Similarity": similarity[keep],
             "PValue": p[keep],
             "QValue": q[keep],
-            "SharedMOA": np.array(
-                [not labels[i].isdisjoint(labels[j]) for i, j in zip(first, second, strict=True)], dtype=bool
-            ),
+            "SharedMOA": share_annotation(moas, first, second),
         }
     )
+
+
+def judge_pairs(
+    unit: np.ndarray, pairs: np.ndarray, counts: np.ndarray, shared: SharedPlates, null: Null
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return similarity, p and q of some pairs, ``(pairs,)`` each.
+
+    Parameters
+    ----------
+    unit
+        Node profiles of length 1, ``(nodes, features)``.
+    pairs
+        Numbers of nodes, ``(pairs, 2)``.
+    counts
+        All pairs in bins of similarity (``PairScan.counts``), over which q is formed.
+    shared
+        Which nodes have a plate in common.
+    null
+        Similarities by chance.
+    """
+    similarity = pair_cosines(unit, pairs[:, 0], pairs[:, 1])
+    common = shared.common(pairs[:, 0], pairs[:, 1]) > 0 if len(pairs) else np.zeros(0, dtype=bool)
+    p, q = np.ones(len(pairs)), np.ones(len(pairs))
+    for stratum, q_of_bin in enumerate(q_by_bin(counts, null)):
+        here = common == bool(stratum)
+        p[here] = null.p_values(stratum)[null.exceeding(similarity[here], stratum)]
+        q[here] = q_of_bin[to_bins(similarity[here])]
+    return similarity, p, q
+
+
+def share_annotation(moas: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return which pairs of nodes share a label, bool ``(pairs,)``; ``moas`` are the nodes' annotations."""
+    labels = [set(split_annotation(moa)) for moa in moas]
+    return np.array([not labels[i].isdisjoint(labels[j]) for i, j in zip(first, second, strict=True)], dtype=bool)
 
 
 def q_by_bin(counts: np.ndarray, null: Null) -> tuple[np.ndarray, np.ndarray]:

@@ -178,6 +178,7 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     "explain_features": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
     # Features of 50 cells a well, and the cells of a block.
     "show_exemplars": lambda size: _TORCH_MB + 0.15 * size.wells,
+    "report_network": lambda size: _LIBRARIES_MB + 90 + 0.02 * size.treatments + 0.002 * size.wells,
     "report_campaign": lambda size: _TORCH_MB + 6 * size.profiles_mb,
 }
 
@@ -227,5 +228,6 @@ _SECONDS: dict[str, Callable[[Size], float]] = {
     "explain_treatments": lambda size: 120 + 2e-4 * size.treatments * size.features,
     "explain_features": lambda size: 120 + 5 * size.profiles_mb,
     "show_exemplars": lambda size: 180 + 0.5 * size.wells,
+    "report_network": lambda size: 60 + 0.001 * size.treatments,
     "report_campaign": lambda size: 120 + 0.5 * size.profiles_mb,
 }

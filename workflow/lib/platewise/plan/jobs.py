@@ -44,7 +44,7 @@ def list_targets(jobs: Sequence[Job]) -> list[str]:
     pages = [
         output
         for job in reversed(jobs)
-        if job.rule in ("report_campaign", "evaluate_segmentation")
+        if job.rule in ("report_campaign", "report_network", "evaluate_segmentation")
         for output in job.outputs
         if output.endswith(".html")
     ]
@@ -221,7 +221,7 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
         for correction in campaign.config.correction.methods:
             made = list(_corrected_jobs(root, features, correction, selected, wells))
             shown = [table for job in made if job.rule not in _UNREPORTED for table in job.tables]
-            report += [table for table in shown if not table.endswith(f".{_BY_PERTURBATION}.parquet")]
+            report += [table for table in shown if not table.endswith(_UNREPORTED_TABLES)]
             yield from made
     variants = itertools.product(campaign.config.features, campaign.config.correction.methods)
     names = [f"{profiles}/{features}.{correction}" for features, correction in variants]
@@ -262,6 +262,9 @@ def _campaign_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
             report += [f"{root}/plates/{name}/qc/{level}.parquet" for level in ("fields", "wells")]
     if campaign.config.segmentation_evaluation is not None:
         report.append(f"{root}/report/segmentation.html")
+    page = _network_page_job(campaign, root)
+    report += page.outputs
+    yield page
     yield make_job(root, "report_campaign", "report", "report_campaign", [], report, [f"{root}/report/index.html"])
 
 
@@ -308,6 +311,17 @@ def _explanation_jobs(campaign: Campaign, root: str) -> Iterator[Job]:
         yield make_job(root, "show_exemplars", "explain", f"show_exemplars/{model}", [model], inputs, outputs)
 
 
+def _network_page_job(campaign: Campaign, root: str) -> Job:
+    """Return the job of the network's page, which reads tables of the preset and what moved."""
+    folder, preset = f"{root}/campaign", campaign.preset
+    inputs = [f"{folder}/network/{preset}/{table}" for table in (*_NETWORK[:3], "shortlist.parquet")]
+    inputs += [f"{folder}/profiles/{preset}.parquet", _hits(root, preset)[0]]
+    for kind in ("treatments", "movers"):
+        inputs += [f"{folder}/explanation/{name}.{kind}.parquet" for name in campaign.config.features]
+    page = f"{root}/report/network.html"
+    return make_job(root, "report_network", "report", "report_network", [], inputs, [page])
+
+
 def _exemplar_inputs(campaign: Campaign, root: str, model: str) -> list[str]:
     """Return crops, features and wells of the plates that a network was trained on, and the network."""
     files = _weights(root, model)
@@ -318,12 +332,13 @@ def _exemplar_inputs(campaign: Campaign, root: str, model: str) -> list[str]:
     return list(dict.fromkeys(files))
 
 
-_NETWORK = ("edges.parquet", "nodes.parquet", "network.graphml", "network.h5ad")
+_NETWORK = ("edges.parquet", "nodes.parquet", "neighbours.parquet", "network.graphml", "network.h5ad")
 # The shortlist is made of the last.
 _BY_PERTURBATION = "perturbations"
 _EVALUATION = ("scores", "enrichment", "batches", _BY_PERTURBATION)
 # Of these the report reads nothing, or the preset's tables only.
 _UNREPORTED = ("build_consensus", "call_hits")
+_UNREPORTED_TABLES = (f".{_BY_PERTURBATION}.parquet", "/neighbours.parquet")
 
 
 def _hits(root: str, name: str) -> list[str]:

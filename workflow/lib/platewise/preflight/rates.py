@@ -99,6 +99,7 @@ MEASURES = {
         Measure("score_variants", "wells", "job", "job", r"campaign/variants/.+"),
         Measure("summarise_qc", "wells", "fields", "job", rf"{_PLATE}/qc/.+"),
         Measure("report_plate", "wells", "wells", "job", r"report/plates/(?P<plate>[^/]+)\.html"),
+        Measure("report_network", "wells", "wells", "job", r"report/network\.html"),
         Measure("report_campaign", "wells", "wells", "job", r"report/index\.html"),
     )
 }

@@ -153,6 +153,7 @@ def report_campaign(
     plate_format: int | Mapping[str, int] = 384,
     plate_pages: Mapping[str, str] | None = None,
     segmentation_page: str = "",
+    network_page: str = "",
     adversarial: Sequence[str] = (),
     max_q: float = 0.05,
     nuclei_channel: str = "",
@@ -180,6 +181,8 @@ def report_campaign(
         Plate to the address of its page, relative to this one; without, ``plates/{plate}.html``.
     segmentation_page
         Address of the page that compares segmentation engines, relative to this one; empty where there is none.
+    network_page
+        Address of the network's interactive page, in the same way.
     adversarial
         Embeddings that were trained against the batch, the plate or the position.
     max_q
@@ -227,6 +230,7 @@ def report_campaign(
         variants=variants,
         campaign=campaign,
         segmentation_page=segmentation_page,
+        network_page=network_page,
         page_title=settings.title or f"Campaign {campaign}",
         preset=preset,
         counts=counts,

@@ -6,7 +6,7 @@ import base64
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,13 @@ def environment() -> Environment:
     return templates
 
 
-def render_page(template: str, figures: Mapping[str, Mapping[str, Any]] | None = None, **values: Any) -> str:
+def render_page(
+    template: str,
+    figures: Mapping[str, Mapping[str, Any]] | None = None,
+    data: Mapping[str, Any] | None = None,
+    scripts: Sequence[str] = (),
+    **values: Any,
+) -> str:
     """Render a template of the package to a page that loads nothing.
 
     Parameters
@@ -42,18 +48,23 @@ def render_page(template: str, figures: Mapping[str, Mapping[str, Any]] | None =
     figures
         Id of a ``<div>`` to the plotly figure (``data`` and ``layout``) drawn in it. With figures, plotly.js goes into
         the page, once.
+    data, scripts
+        What scripts of the page's own read (JSON in the element ``data``), and their names in ``templates/``.
     values
         What the template needs; strings are escaped on output.
     """
-    scripts = _scripts() if figures else []
+    embedded = {"figures": embed_json(figures)} if figures else {}
+    if data is not None:
+        embedded["data"] = embed_json(data)
+    sources = [*(_scripts() if figures else []), *map(_source, scripts)]
     return (
         environment()
         .get_template(template)
         .render(
             style=Markup(_source("style.css")),  # noqa: S704 (our own file)
-            policy=content_policy(scripts),
-            scripts=[Markup(script) for script in scripts],  # noqa: S704 (plotly.js and our own file)
-            figures=embed_json(figures) if figures else "",
+            policy=content_policy(sources),
+            scripts=[Markup(script) for script in sources],  # noqa: S704 (plotly.js and our own files)
+            embedded=embedded,
             **values,
         )
     )
