@@ -62,7 +62,7 @@ def control_distances(
     Raises
     ------
     CannotScoreError
-        With too few controls for a covariance.
+        With too few controls for a covariance, or controls that do not vary.
     """
     groups, by_plate = _groups(plates, controls)
     members = np.flatnonzero(controls)
@@ -97,6 +97,8 @@ def _lengths(
     own = sizes[groups[controls]]
     # For having been centred on itself, a plate of n controls shows (n - 1) / n of the variance; of one, nothing.
     residuals = centred[controls][own > 1] * np.sqrt(own / np.maximum(own - 1, 1))[own > 1, None]
+    if not residuals.any():
+        raise CannotScoreError("the negative controls do not vary: there is no unit for a distance from them")
     # With both signs, so that no mean is taken away from what is centred by plates.
     root = fit_sphering(np.concatenate([residuals, -residuals]), shrinkage).weights
     if components < values.shape[1]:
