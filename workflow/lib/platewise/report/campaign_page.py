@@ -32,8 +32,9 @@ from platewise.report.figures import (
     enrichment_figure,
     network_figure,
     projection_figure,
+    rests_on,
 )
-from platewise.report.headline import cautions, judge, network_cautions, screened
+from platewise.report.headline import cautions, judge, network_cautions, scale_cautions, screened
 from platewise.report.hits import hit_section
 from platewise.report.html import render_page, write_page
 from platewise.report.metrics import baseline_words
@@ -199,7 +200,8 @@ def report_campaign(
     data = _read(tables)
     network = _network_words(data.nodes, data.edges, settings.max_nodes)
     groups = score_groups(data.scores, preset, settings.references)
-    counts = count_campaign(data.profiles[list(data.profiles)[-1]], data.all_wells(), data.all_fields())
+    profiles = data.profiles[list(data.profiles)[-1]]
+    counts = count_campaign(profiles, data.all_wells(), data.all_fields())
     pages = dict(plate_pages or {plate: f"plates/{plate}.html" for plate in data.qc_wells})
     formats = plate_format if isinstance(plate_format, Mapping) else dict.fromkeys(data.qc_wells, plate_format)
     cards, most_cells = plate_cards(data.qc_wells, data.qc_fields, formats, pages) if data.qc_wells else ([], 0.0)
@@ -223,7 +225,11 @@ def report_campaign(
         counts=counts,
         screened=screened(counts),
         verdict=judge(groups, settings.headline_metrics),
-        cautions=[*cautions(groups, counts), *network_cautions(network["nodes"], network["alone"])],
+        cautions=[
+            *cautions(groups, counts),
+            *scale_cautions(profiles),
+            *network_cautions(network["nodes"], network["alone"]),
+        ],
         groups=groups,
         baselines=[baseline_words(name) for name in baseline_names(data.scores)],
         enrichment_rows=_enrichment_rows(data.enrichment, preset),
@@ -389,6 +395,7 @@ def _enrichment_rows(enrichment: pd.DataFrame, preset: tuple[str, str]) -> list[
             "odds": significant(row["OddsRatio"]),
             "interval": _between(row["Low"], row["High"]),
             "p": row["PValue"],
+            "rests": rests_on(row),
         }
         for row in table.to_dict("records")
     ]

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
+from platewise.columns import PLATE
+from platewise.profiles.normalise import NORMALISED_TO
 from platewise.report.metrics import BASELINES, baseline_words, score_metric
 from platewise.report.numbers import percent, plural
 from platewise.report.scores import NO_NOTE, ScoreGroup, ScoreRow, preset_rows
@@ -12,6 +16,8 @@ from platewise.report.scores import NO_NOTE, ScoreGroup, ScoreRow, preset_rows
 YES, NO, UNKNOWN = "yes", "not shown", "cannot be said"
 # Above this share of bad fields, the page says so at its top.
 _MANY_BAD = 0.05
+# More plates than this are not named.
+_MOST_PLATES = 5
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,30 @@ def network_cautions(nodes: int, alone: int) -> list[Caution]:
         return []
     text = f"{alone} of {plural(nodes, 'perturbation')} have no connection that survives the false discovery rate: the "
     return [Caution(text + "network holds only the surest pairs, and a missing connection says nothing", "Network")]
+
+
+def scale_cautions(wells: pd.DataFrame) -> list[Caution]:
+    """Say it when plates had too few negative controls to be measured from them.
+
+    Parameters
+    ----------
+    wells
+        Profiles of all wells; ``Metadata_NormalisedTo`` says what each plate was measured from.
+    """
+    if NORMALISED_TO not in wells:
+        return []
+    plates = wells.drop_duplicates(PLATE)
+    few = plates.loc[plates[NORMALISED_TO] == "plate", PLATE]
+    if few.empty:
+        return []
+    named = f"{', '.join(map(str, few[:_MOST_PLATES]))}{', ...' if len(few) > _MOST_PLATES else ''}"
+    return [
+        Caution(
+            f"{len(few)} of {plural(len(plates), 'plate')} ({named}) had too few negative controls to be measured from "
+            "them. Such a plate is measured from all of its own wells: what most of these have in common looks like "
+            "nothing"
+        )
+    ]
 
 
 def _image_cautions(counts: Counts) -> list[str]:

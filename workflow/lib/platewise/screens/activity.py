@@ -89,7 +89,7 @@ def _notes(precision: Precision, means: Items, null: PrecisionNull, max_q: float
         elif least[place] >= max_q:
             fewest = int(negatives[negatives > 0].min())
             notes.append(
-                f"{int(own.sum())} wells beside {fewest} controls a plate cannot have a p below {least[place]:.2g}"
+                f"{int(own.sum())} wells beside {fewest} control{'' if fewest == 1 else 's'} a plate cannot have a p below {least[place]:.2g}"
             )
         else:
             notes.append("")

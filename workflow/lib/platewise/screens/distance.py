@@ -68,7 +68,8 @@ def control_distances(
     members = np.flatnonzero(controls)
     freedom = len(members) - len(np.unique(groups[controls]))
     if freedom < _LEAST_FREEDOM + 1:
-        raise CannotScoreError(f"{len(members)} negative controls are too few to tell how far a well is from them")
+        count = f"{len(members)} negative control{' is' if len(members) == 1 else 's are'}"
+        raise CannotScoreError(f"{count} too few to tell how far a well is from them")
     # Neighbours in this order share a plate, so that no part takes all controls of a plate.
     members = members[np.argsort(groups[members], kind="stable")]
     parts = np.arange(len(members)) % min(FOLDS, len(members))
