@@ -171,7 +171,7 @@ def test_what_a_layout_cannot_tell_is_noted() -> None:
     # Each mechanism has compounds in both batches.
     assert scores.loc["nscb", ["Value", "Evaluated"]].tolist() == [1.0, 12]
     assert own["map_replicate"] == "every treatment lies in one batch: treatment and batch cannot be told apart"
-    assert own["nsc"] == "neighbours may be of the same batch; nscb leaves these out"
+    assert own["nsc"] == "neighbours may be of the same batch, which nscb leaves out"
 
 
 def test_missing_cell_counts_are_a_note() -> None:

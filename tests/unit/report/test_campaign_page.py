@@ -340,6 +340,21 @@ def test_a_campaign_from_profiles_has_no_image_sections(write_campaign, tmp_path
     assert "No step left out a row." in page.root.text()
 
 
+def test_what_odds_ratios_rest_on_is_in_the_table_and_the_figure(campaign_page):
+    rows = campaign_page.one("table", id="table-enrichment").find("tr")[1:]
+    texts = [" ".join(row.text().split()) for row in rows]
+    own = [text for text in texts if text.startswith("classical sphering profiles")]
+
+    assert own[0].endswith("few: 10 pairs, 9 of a shared mechanism (2.0 by chance)")
+    assert own[-1].endswith("200 pairs, 9 of a shared mechanism (40 by chance)")
+    assert "few" not in own[-1]
+    assert [text for text in texts if text.startswith("deep sphering profiles")][0].endswith("no pairs to rank")
+    curves = [trace for trace in campaign_page.figures()["figure-enrichment"]["data"] if "customdata" in trace]
+    colour = curves[0]["line"]["color"]
+    assert curves[0]["marker"]["color"] == ["#ffffff", "#ffffff", colour, colour, colour]
+    assert "Open marks rest on few pairs" in campaign_page.root.text()
+
+
 def test_an_empty_enrichment_says_so(write_campaign, tmp_path, campaign):
     table = read_table(campaign.tables.enrichment[0]).assign(OddsRatio=np.nan, Low=np.nan, High=np.nan, PValue=np.nan)
     write_table(table, tmp_path / "e.parquet")

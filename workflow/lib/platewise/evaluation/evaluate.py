@@ -248,7 +248,7 @@ def _nearest_families(campaign: Campaign, limits: dict[str, str]) -> list[Family
     total = len(campaign.treatments.metadata)
     level = campaign.treatments.annotated()
     metadata = level.metadata
-    caution = "neighbours may be of the same batch; nscb leaves these out" if limits["batch"] else ""
+    caution = "neighbours may be of the same batch, which nscb leaves out" if limits["batch"] else ""
     found: list[Family | list[Row]] = [_nearest_family("nsc", campaign, np.ones(len(metadata), dtype=bool), caution)]
     batches = {batch for names in campaign.treatments.metadata[BATCH] for batch in names.split("|")}
     kept = in_several_batches(metadata[MOA], metadata[BATCH])

@@ -139,9 +139,13 @@ def cautions(groups: Sequence[ScoreGroup], counts: Counts) -> list[Caution]:
 
 
 def _row_cautions(row: ScoreRow) -> list[str]:
+    # Notes that several scores share are told once, whatever else is said of each.
+    notes = row.note.split("; ") if row.note else []
+    if not row.computed and row.note != NO_NOTE:
+        notes[0] = f"not computed: {notes[0]}"
+    found = [f"{note[0].upper()}{note[1:]}" for note in notes]
     if not row.computed:
-        return [f"Not computed: {row.note}" if row.note != NO_NOTE else f"{NO_NOTE[0].upper()}{NO_NOTE[1:]}"]
-    found = [f"{row.note[0].upper()}{row.note[1:]}"] if row.note else []
+        return found
     beaten_by = [baseline_words(item.name) for item in row.comparisons if item.state == "not beaten"]
     if beaten_by:
         found.append(f"Not shown to exceed what {' or '.join(beaten_by)} would give")
