@@ -348,7 +348,7 @@ def test_what_odds_ratios_rest_on_is_in_the_table_and_the_figure(campaign_page):
     assert own[0].endswith("few: 10 pairs, 9 of a shared mechanism (2.0 by chance)")
     assert own[-1].endswith("200 pairs, 9 of a shared mechanism (40 by chance)")
     assert "few" not in own[-1]
-    assert [text for text in texts if text.startswith("deep sphering profiles")][0].endswith("no pairs to rank")
+    assert next(text for text in texts if text.startswith("deep sphering profiles")).endswith("no pairs to rank")
     curves = [trace for trace in campaign_page.figures()["figure-enrichment"]["data"] if "customdata" in trace]
     colour = curves[0]["line"]["color"]
     assert curves[0]["marker"]["color"] == ["#ffffff", "#ffffff", colour, colour, colour]

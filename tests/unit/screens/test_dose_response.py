@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
 from made_screen import DOSES, distance_table
-from scipy.stats import mannwhitneyu
+from scipy.stats import binom, mannwhitneyu
 
 from platewise.config.evaluation import EvaluationConfig
 from platewise.screens.dose_curve import rise

@@ -79,7 +79,8 @@ def correct(table: pd.DataFrame, method: CorrectionMethod) -> tuple[pd.DataFrame
     except CorrectionRefusedError as refusal:
         if getattr(method, "when_refused", "error") == "error":
             raise
-        reason = str(refusal).split(". Hint:")[0]
+        # A note is one of several that are joined by semicolons.
+        reason = str(refusal).split(". Hint:")[0].replace("; ", ", ")
         corrected = Corrected(values, {"refused": reason}, f"profiles are not corrected: {reason}")
     if corrected.prefix:
         features = [f"{corrected.prefix}{index:03d}" for index in range(corrected.values.shape[1])]

@@ -174,8 +174,8 @@ def _queries(table: pd.DataFrame, features: list[str], method: str, place: str) 
     nameless = np.flatnonzero(given == "")
     if len(nameless):
         raise DataError(
-            f"{place}: {len(nameless)} rows have no {PERTURBATION}, the first is row {nameless[0] + 1}; they would count "
-            "as replicates of one unknown. Hint: name every row, or leave the column out: each row is then one query."
+            f"{place}: {len(nameless)} rows have no {PERTURBATION}, the first is row {nameless[0] + 1}; they would "
+            "count as replicates of one unknown. Hint: name every row, or leave the column out: each row is a query."
         )
     names, codes = np.unique(given.to_numpy(dtype=str), return_inverse=True)
     return names.tolist(), unit_rows(combine(values, codes.ravel(), len(names), method)).astype(np.float32)

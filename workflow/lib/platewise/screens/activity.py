@@ -88,9 +88,8 @@ def _notes(precision: Precision, means: Items, null: PrecisionNull, max_q: float
             notes.append("no negative controls on its plates")
         elif least[place] >= max_q:
             fewest = int(negatives[negatives > 0].min())
-            notes.append(
-                f"{int(own.sum())} wells beside {fewest} control{'' if fewest == 1 else 's'} a plate cannot have a p below {least[place]:.2g}"
-            )
+            controls = "1 control" if fewest == 1 else f"{fewest} controls"
+            notes.append(f"{int(own.sum())} wells beside {controls} a plate cannot have a p below {least[place]:.2g}")
         else:
             notes.append("")
     return notes
