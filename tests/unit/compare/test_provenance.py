@@ -15,6 +15,7 @@ from platewise.compare.provenance import (
 from platewise.compare.results import Results
 from platewise.config.report import ReportConfig
 from platewise.evaluation.differences import DIFFERENCE_COLUMNS
+from platewise.evaluation.evaluate import ENRICHMENT_COLUMNS
 from platewise.network.shortlist import SHORTLIST_COLUMNS
 from platewise.report.campaign_page import CampaignTables, report_campaign
 from platewise.tables import write_table
@@ -130,8 +131,8 @@ def _write_page(results: Results, config):
     write_table(nodes_table(), folder / "n.parquet")
     write_table(pd.DataFrame(columns=DIFFERENCE_COLUMNS), folder / "d.parquet")
     write_table(pd.DataFrame(columns=SHORTLIST_COLUMNS), folder / "l.parquet")
-    columns = ["Features", "Correction", "Baseline", "Share", "OddsRatio", "Low", "High", "PValue"]
-    write_table(pd.DataFrame([[*VARIANT, "", 1.0, 2.0, 1.0, 3.0, 0.1]], columns=columns), folder / "c.parquet")
+    curve = [*VARIANT, "", 1.0, 2.0, 1.0, 3.0, 0.1, 100.0, 20.0, 9.0, ""]
+    write_table(pd.DataFrame([curve], columns=ENRICHMENT_COLUMNS), folder / "c.parquet")
     write_table(profiles_table(), folder / "p.parquet")
     report_campaign(
         results.page,

@@ -20,7 +20,7 @@ from platewise.config.correction import (
     SpheringCorrection,
 )
 from platewise.correction.correct import METHODS, correct, correction_note, run_correct_batches
-from platewise.correction.method import CorrectionRefusedError
+from platewise.correction.method import Corrected, CorrectionRefusedError
 from platewise.tables import read_provenance, read_table
 
 REPLICATES = ReplicateCorrection(min_differences=12)
@@ -127,3 +127,18 @@ def test_the_config_knows_every_method_and_its_preset() -> None:
         CorrectionConfig(preset="rpca")
     with pytest.raises(ValidationError, match="expected `auto` or a number from 0 to 1"):
         SpheringCorrection(shrinkage=1.5)
+
+
+def test_a_correction_that_gives_no_number_is_refused(monkeypatch) -> None:
+    def broken(metadata: pd.DataFrame, values: np.ndarray, config: NoCorrection) -> Corrected:
+        values = values.copy()
+        values[:3, 1] = np.nan
+        return Corrected(values)
+
+    monkeypatch.setitem(METHODS, "none", broken)
+    monkeypatch.setitem(METHODS, "sphering", broken)
+    with pytest.raises(CorrectionRefusedError, match=r"none: found no number for 1 of \d+ .* in 3 of 40 wells.*Hint: "):
+        correct(wells(), NoCorrection())
+    left, corrected = correct(wells(), SpheringCorrection(when_refused="leave"))
+    assert corrected.note.startswith("profiles are not corrected: correction sphering: found no number")
+    assert np.isfinite(left[[name for name in left if name.startswith("Cells_")]].to_numpy()).all()

@@ -13,6 +13,7 @@ from platewise.evaluation.enrichment import (
     dp_enrichment,
     enrichment_curve,
     enrichment_items,
+    few_pairs,
     odds_ratio,
     rank_pairs,
     tops,
@@ -55,6 +56,23 @@ def test_pairs_are_ranked_and_cut_by_hand() -> None:
     assert items.score == pytest.approx(1 * 3 / (1 * 1))
     assert items.values.tolist() == [1, 1, 0, 0]
     assert (ranked.cut(50), ranked.cut(0.1)) == (3, 1)
+
+
+def test_what_an_odds_ratio_rests_on_by_hand() -> None:
+    # 20 items in 2 groups of 10: 190 pairs, of which 90 match. In the top 10 % are 19, 9 of them by chance.
+    ranked = rank_pairs(CloseNumber(np.arange(20.0)), 0)
+    matches = annotation_matches(["x"] * 10 + ["y"] * 10)
+    curve = enrichment_curve(ranked, matches, [0.5, 5.5, 10.0], 20, 20, 0)
+    assert curve["Pairs"].tolist() == [1, 10, 19]
+    assert curve["Expected"].tolist() == pytest.approx([9 / 19, 90 / 19, 9])
+    # The nearest are neighbours: of 19 such pairs only the one in the middle does not match.
+    assert curve["Matching"][2] == 18
+    assert curve["Note"].tolist() == [
+        "rests on 1 pair in the top 0.5 %, of which 0.47 would share an annotation by chance",
+        "rests on 10 pairs in the top 5.5 %, of which 4.7 would share an annotation by chance",
+        "",
+    ]
+    assert few_pairs(ranked, matches, 0.5) == curve["Note"][0]
 
 
 def test_ties_are_not_broken_by_name() -> None:

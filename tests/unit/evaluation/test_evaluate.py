@@ -9,14 +9,23 @@ import pandas as pd
 import pytest
 from made_campaign import campaign
 from pydantic import ValidationError
+from scipy.stats import binom
 
 from platewise.config.correction import SpheringCorrection
 from platewise.config.evaluation import EvaluationConfig
 from platewise.config.network import NetworkConfig
 from platewise.correction.correct import run_correct_batches
 from platewise.evaluation.batches import BATCH_COLUMNS, run_score_batches, score_batches, uncorrected_profiles
-from platewise.evaluation.evaluate import ENRICHMENT_COLUMNS, evaluate, run_evaluate_network
-from platewise.evaluation.scores import NOT_BEATEN, SCORE_COLUMNS
+from platewise.evaluation.evaluate import (
+    ENRICHMENT_COLUMNS,
+    _annotation_families,
+    _nearest_families,
+    _replicate_family,
+    evaluate,
+    run_evaluate_network,
+)
+from platewise.evaluation.levels import describe, read_levels
+from platewise.evaluation.scores import NOT_BEATEN, SCORE_COLUMNS, score_family
 from platewise.profiles.consensus import consensus
 from platewise.profiles.frame import split_profiles
 from platewise.tables import read_table
@@ -84,6 +93,57 @@ def test_a_campaign_without_phenotype_is_marked() -> None:
     assert (marked["Note"] == NOT_BEATEN).mean() > 0.7
 
 
+def test_p_values_of_scores_are_uniform_without_phenotype() -> None:
+    """Also with batch effects, where every treatment lies in one batch: a shuffle leaves these where they are."""
+    config = CONFIG.model_copy(update={"permutations": 20, "shuffles": 19, "bootstraps": 20, "null_size": 100})
+    runs, names = 60, ["dp_enrichment", "map_moa", "nsc", "nscb", "map_replicate"]
+    found = []
+    for seed in range(runs):
+        wells = in_separate_batches(campaign(strength=0.0, batch_effect=1.0, seed=seed))
+        levels = read_levels(wells, consensus(wells, "mean"), NetworkConfig())
+        limits = describe(levels)
+        families = [*_annotation_families(levels, config), *_nearest_families(levels, limits)]
+        rows = [
+            row
+            for family in [*families, _replicate_family(levels, config, limits)]
+            for row in score_family(family, config)
+        ]
+        found.append({row["Metric"]: row["PValue"] for row in rows if not row["Baseline"] and row["Metric"] in names})
+    p = pd.DataFrame(found)[names]
+    assert (p.min() >= 1 / 20).all()
+    for level in (0.05, 0.25, 0.5):
+        # No smaller p than by chance: what is as rare as one campaign in 10,000 fails.
+        assert ((p <= level).sum() <= binom.ppf(1 - 1e-4, runs, level)).all(), level
+    # Nor are all large. A share of few treatments ties with those of its shuffles, and p counts ties.
+    for name in ("map_moa", "map_replicate", "dp_enrichment"):
+        assert (p[name] <= 0.6).sum() >= binom.ppf(1e-4, runs, 0.5), name
+
+
+def test_what_an_enrichment_rests_on_is_told() -> None:
+    scores, curve = evaluated(campaign())
+    note = scores[(scores["Metric"] == "enrichment@1") & (scores["Baseline"] == "")]["Note"].item()
+    # Twelve perturbations: 66 pairs, of which 12 match; the top percent is one pair.
+    assert note == "rests on 1 pair in the top 1 %, of which 0.18 would share an annotation by chance"
+    point = curve[curve["Share"] == 10.0].set_index("Baseline")
+    assert point["Pairs"].tolist() == [7.0] * 4
+    assert point.loc["", ["Matching", "Expected"]].tolist() == [7.0, 7 * 12 / 66]
+    assert (
+        point["Note"].iloc[:3] == "rests on 7 pairs in the top 10 %, of which 1.3 would share an annotation by chance"
+    ).all()
+
+
+def test_an_annotation_of_one_perturbation_is_not_scored_and_counted() -> None:
+    wells = campaign(perturbations=9)
+    wells.loc[wells["Metadata_Perturbation"] == "drug 08", "Metadata_MOA"] = "alone"
+    wells.loc[wells["Metadata_Perturbation"] == "drug 07", "Metadata_MOA"] = ""
+    wells.loc[wells["Metadata_Perturbation"] == "drug 03", "Metadata_MOA"] = "moa 1|moa 2"
+    scores = evaluated(wells)[0].query("Baseline == ''").set_index("Metric")
+    for metric in ("map_moa", "nsc"):
+        assert scores.loc[metric, ["Evaluated", "Total"]].tolist() == [7, 9], metric
+    # Every treatment is in both batches.
+    assert "left out" in scores.loc["nscb", "Note"]
+
+
 def test_a_baseline_that_explains_everything_is_not_beaten() -> None:
     wells = campaign(strength=0.0)
     moa = [int(moa[-1]) if moa else 9 for moa in wells["Metadata_MOA"]]
@@ -111,7 +171,7 @@ def test_what_a_layout_cannot_tell_is_noted() -> None:
     # Each mechanism has compounds in both batches.
     assert scores.loc["nscb", ["Value", "Evaluated"]].tolist() == [1.0, 12]
     assert own["map_replicate"] == "every treatment lies in one batch: treatment and batch cannot be told apart"
-    assert own["nsc"] == "neighbours may be of the same batch; nscb leaves these out"
+    assert own["nsc"] == "neighbours may be of the same batch, which nscb leaves out"
 
 
 def test_missing_cell_counts_are_a_note() -> None:

@@ -29,10 +29,11 @@ def test_nsc_leaves_the_own_compound_out() -> None:
 def test_nscb_leaves_the_own_batch_out_too() -> None:
     excluded = same_perturbation(COMPOUNDS) | shared_batch(BATCHES)
     items = nearest_match(CloseNumber(PLACES), annotation_matches(MOAS), excluded, np.arange(6))
-    # a, a, b may see c (x) and d (y), and d is nearer. c and d may see a, a, b, and b is nearest. e shares with all.
-    assert items.values[:5].tolist() == [0, 0, 0, 1, 0]
-    assert np.isnan(items.values[5])
-    assert items.evaluated == 5
+    # a, a, b may see c (x) and d (y), and d is nearer. c may see a, a, b, and b is nearest. d (y) may see nobody of y,
+    # and e shares a batch with all: whatever their profiles, they cannot be right.
+    assert items.values[:4].tolist() == [0, 0, 0, 1]
+    assert np.isnan(items.values[4:]).all()
+    assert (items.evaluated, items.score) == (4, 0.25)
 
 
 def test_a_tie_counts_the_share_that_matches() -> None:
@@ -42,7 +43,7 @@ def test_a_tie_counts_the_share_that_matches() -> None:
         np.eye(3, dtype=bool),
         np.arange(3),
     )
-    assert items.values.tolist() == [0.5, 1.0, 0.0]
+    assert items.values[:2].tolist() == [0.5, 1.0]
 
 
 def test_annotations_of_one_batch_are_left_out() -> None:
@@ -57,5 +58,16 @@ def test_annotations_of_one_batch_are_left_out() -> None:
 
 
 def test_no_neighbour_at_all_says_so() -> None:
-    with pytest.raises(CannotScoreError, match="all treatments share a perturbation or batch that is to be left out"):
-        nearest_match(CloseNumber(np.zeros(2)), np.zeros((2, 2), bool), np.ones((2, 2), bool), np.arange(2))
+    with pytest.raises(CannotScoreError, match="no two treatments share an annotation but those of a perturbation or "):
+        nearest_match(CloseNumber(np.zeros(2)), np.ones((2, 2), bool), np.ones((2, 2), bool), np.arange(2))
+
+
+def test_annotations_with_one_member_are_not_scored() -> None:
+    items = nearest_match(
+        CloseNumber(np.array([0.0, 1.0, 5.0, 5.1])),
+        annotation_matches(["x", "x", "lone", "lone"]),
+        same_perturbation(["a", "b", "c", "c"]),
+        np.array([0, 1, 2, 2]),
+    )
+    assert items.values[:2].tolist() == [1, 1]
+    assert (items.evaluated, items.score) == (2, 1.0)

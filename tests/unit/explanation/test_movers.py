@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
 from platewise.explanation.movers import (
     MOST_FEATURES,
@@ -77,6 +78,21 @@ def test_under_the_null_few_features_move():
         table = wells(shift=0.0, others=20, seed=seed)
         any_moved += (find_movers(table, raw(table), features_of(table), ()).treatments["Moved"] > 0).tolist()
     assert np.mean(any_moved) <= 0.1
+
+
+@pytest.mark.parametrize(("wells_of_each", "ties"), [(4, False), (12, False), (4, True)])
+def test_p_is_uniform_under_the_null(wells_of_each, ties):
+    """Exact with few wells, approximate with more or with equal values."""
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(wells_of_each + 16, 3000))
+    if ties:
+        values = values.round(1)
+    p = rank_p_values(values[:wells_of_each], values[wells_of_each:])
+    for level in (0.01, 0.05, 0.2, 0.5):
+        reached = int((p <= level).sum())
+        # p of few wells has steps: never too small, and at most a step too large.
+        assert reached <= binom.ppf(1 - 1e-4, 3000, level)
+        assert reached >= binom.ppf(1e-4, 3000, 0.8 * level)
 
 
 def test_equal_values_in_one_feature_leave_the_exact_test_to_the_others():

@@ -113,6 +113,17 @@ def test_features_that_are_missing_are_named() -> None:
         query_profiles(unknown.assign(Cells_X_2=np.nan), reference(0.0))
 
 
+def test_names_of_unknowns_are_texts_and_none_is_empty(tmp_path: Path) -> None:
+    table = pd.DataFrame(DIRECTIONS[:3], columns=FEATURES)
+    names = ["007", "7", "=1+1"]
+    table.assign(Metadata_Perturbation=names).to_csv(tmp_path / "new.csv", index=False)
+    hits = run_query(tmp_path / "new.csv", finished(tmp_path / "mine"), None)
+    assert sorted(hits["Query"].unique()) == names
+    for empty in ("", None, " "):
+        with pytest.raises(DataError, match=r"new: 2 rows have no Metadata_Perturbation, the first is row 2; .*Hint: "):
+            query_profiles(table.assign(Metadata_Perturbation=["a", empty, empty]), reference(0.0), "new")
+
+
 def finished(folder: Path, names: tuple[str, ...] = ("classical.none",)) -> Path:
     wells = campaign(2.0)
     for name in names:

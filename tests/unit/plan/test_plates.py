@@ -107,6 +107,10 @@ def test_each_mistake_is_told(sheets, change, said):
         ('A01\tDMSO\t\nA02\t"q\t\nA03\tz\t\n', "quotation mark"),
         ('A01\tDMSO\t\nA02\t"q\t\nA03\tz"\t\n', "quotation mark"),
         ("A01\tDMSO\t\nA02\tx\t1\t2\n", "row 3"),
+        (
+            "A01\tDMSO\t\nA02\tx\x00y\t\n",
+            "a cell that runs over several, or a control character",
+        ),
     ],
 )
 def test_a_stray_mark_swallows_no_row(sheets, platemap, said):

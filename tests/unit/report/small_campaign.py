@@ -29,6 +29,7 @@ from platewise.columns import (
 )
 from platewise.config.qc import QcConfig
 from platewise.evaluation.differences import DIFFERENCE_COLUMNS
+from platewise.evaluation.evaluate import ENRICHMENT_COLUMNS
 from platewise.explanation.exemplars import EXEMPLAR_COLUMNS
 from platewise.explanation.movers import MOVER_COLUMNS, SUMMARY_COLUMNS
 from platewise.explanation.prediction import PREDICTION_COLUMNS
@@ -443,11 +444,10 @@ def _enrichment() -> pd.DataFrame:
             for share in (0.5, 1, 2, 5, 10):
                 odds = max(height * factor / share**0.4, 0.9)
                 missing = features == "deep" and share == 0.5
-                values = [np.nan] * 4 if missing else [odds, odds / 2, odds * 2, 0.001]
-                rows.append([features, correction, baseline, share, *values])
-    return pd.DataFrame(
-        rows, columns=["Features", "Correction", "Baseline", "Share", "OddsRatio", "Low", "High", "PValue"]
-    )
+                values = [np.nan] * 7 if missing else [odds, odds / 2, odds * 2, 0.001, 20 * share, 9, 4 * share]
+                note = "no pairs to rank" if missing else "rests on few" if share < 2 else ""
+                rows.append([features, correction, baseline, share, *values, note])
+    return pd.DataFrame(rows, columns=ENRICHMENT_COLUMNS)
 
 
 def _differences() -> pd.DataFrame:

@@ -171,7 +171,7 @@ def test_a_preset_without_correction_has_one_column(write_campaign, tmp_path):
     assert [head for head in heads if head.startswith("none")] == ["none preset"]
 
 
-def test_plates_that_took_all_wells_for_their_scale_are_told(write_campaign, tmp_path, campaign):
+def test_plates_that_are_measured_from_all_their_wells_are_told(write_campaign, tmp_path, campaign):
     *_, title = campaign.tables.profiles
     wells = pd.concat([read_table(path) for path in campaign.tables.profiles[title]], ignore_index=True)
     target = np.where(wells["Metadata_Plate"] == wells["Metadata_Plate"].iloc[0], "plate", "negcon")
@@ -179,7 +179,8 @@ def test_plates_that_took_all_wells_for_their_scale_are_told(write_campaign, tmp
     profiles = campaign.tables.profiles | {title: [tmp_path / "wells.parquet"]}
     tables = dataclasses.replace(campaign.tables, profiles=profiles)
     text = write_campaign(tmp_path / "i.html", tables=tables).root.text()
-    assert f"1 of {wells['Metadata_Plate'].nunique()} plates had too few negative controls to be scaled to them" in text
+    plates = wells["Metadata_Plate"]
+    assert f"1 of {plates.nunique()} plates ({plates[0]}) had too few negative controls to be measured" in text
 
 
 def test_large_networks_are_cut_and_it_is_said(write_campaign, tmp_path, campaign):
@@ -385,6 +386,21 @@ def test_a_campaign_from_profiles_has_no_image_sections(write_campaign, tmp_path
     assert "started from a table of well profiles" in page.root.text()
     assert "2 plates in 2 batches, 120 wells" in page.root.text()
     assert "No step left out a row." in page.root.text()
+
+
+def test_what_odds_ratios_rest_on_is_in_the_table_and_the_figure(campaign_page):
+    rows = campaign_page.one("table", id="table-enrichment").find("tr")[1:]
+    texts = [" ".join(row.text().split()) for row in rows]
+    own = [text for text in texts if text.startswith("classical sphering profiles")]
+
+    assert own[0].endswith("few: 10 pairs, 9 of a shared mechanism (2.0 by chance)")
+    assert own[-1].endswith("200 pairs, 9 of a shared mechanism (40 by chance)")
+    assert "few" not in own[-1]
+    assert next(text for text in texts if text.startswith("deep sphering profiles")).endswith("no pairs to rank")
+    curves = [trace for trace in campaign_page.figures()["figure-enrichment"]["data"] if "customdata" in trace]
+    colour = curves[0]["line"]["color"]
+    assert curves[0]["marker"]["color"] == ["#ffffff", "#ffffff", colour, colour, colour]
+    assert "Open marks rest on few pairs" in campaign_page.root.text()
 
 
 def test_an_empty_enrichment_says_so(write_campaign, tmp_path, campaign):

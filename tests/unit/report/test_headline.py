@@ -112,7 +112,7 @@ def test_cautions_come_from_notes_baselines_and_counts():
     assert [(caution.text, caution.about) for caution in cautions(groups, poor)] == [
         ("Position and perturbation are inseparable", "MOA mAP"),
         ("Not shown to exceed what cell count alone would give", "MOA mAP"),
-        ("Not computed; the scores table gives no reason", "NSCB"),
+        ("Not computed, and the scores table gives no reason", "NSCB"),
         ("All plates are of one batch: nothing can be said about another day or another laboratory", ""),
         ("1 perturbation without a known mechanism cannot count for or against the network", ""),
         ("10 % of all fields could not be used; their wells rest on fewer cells", ""),
@@ -128,29 +128,33 @@ def test_a_network_of_few_connections_is_not_hidden_by_a_good_score():
     assert network_cautions(nodes=0, alone=0) == []
 
 
-def test_plates_that_no_control_could_scale_are_told():
-    (caution,) = scale_cautions(plates=3, without_controls=1)
-    assert caution.text.startswith(
-        "1 of 3 plates had too few negative controls to be scaled to them and took all wells"
-    )
-    assert scale_cautions(plates=3, without_controls=0) == []
-
-
 def test_a_caution_of_several_scores_is_said_once():
     note = "every treatment sits in one well position"
     groups = score_groups(
         scores(
             ("map_moa", "", 0.6, 0.01, note),
             ("map_replicate", "", 0.6, 0.01, note),
-            ("nsc", "", np.nan, np.nan, "no match"),
+            ("nsc", "", np.nan, np.nan, f"no match; {note}"),
         ),
         PRESET,
     )
 
     assert [(caution.text, caution.about) for caution in cautions(groups, COUNTS)] == [
-        ("Every treatment sits in one well position", "MOA mAP, Replicate mAP"),
+        ("Every treatment sits in one well position", "all scores"),
         ("Not computed: no match", "NSC"),
     ]
+
+
+def test_plates_that_are_measured_from_their_own_wells_are_named():
+    plates = [f"P{number}" for number in range(9)]
+    wells = pd.DataFrame({"Metadata_Plate": np.repeat(plates, 2), "Metadata_NormalisedTo": "negcon"})
+
+    assert scale_cautions(wells) == []
+    assert scale_cautions(wells.drop(columns="Metadata_NormalisedTo")) == []
+    few = wells.assign(Metadata_NormalisedTo=np.where(wells["Metadata_Plate"] == "P3", "plate", "negcon"))
+    assert scale_cautions(few)[0].text.startswith("1 of 9 plates (P3) had too few negative controls to be measured")
+    every = scale_cautions(wells.assign(Metadata_NormalisedTo="plate"))[0].text
+    assert every.startswith("9 of 9 plates (P0, P1, P2, P3, P4, ...) had too few")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import hashlib
 import json
 
 import pytest
+from markupsafe import Markup
 from small_campaign import HOSTILE, IMAGE
 
 from platewise.report.figures import label
@@ -116,6 +117,15 @@ def test_plotly_offers_no_upload(campaign_page):
 
     assert "modeBarButtons: [[" in own
     assert "sendDataToCloud" not in own
+
+
+def test_what_turns_the_direction_of_writing_ends_with_its_text():
+    template = environment().from_string("<b>{{ name }}</b> after {{ number }} {{ mark }}")
+    turned = "\u202e<fdp>.exe"
+    page = template.render(name=turned, number=3, mark=Markup("<i>\u2067x</i>"))
+
+    assert page == "<b>\u2068\u202e&lt;fdp&gt;.exe\u2069</b> after 3 \u2068<i>\u2067x</i>\u2069"
+    assert template.render(name="plain", number=3, mark="שלום") == "<b>plain</b> after 3 שלום"
 
 
 def test_embedded_json_cannot_end_its_element():

@@ -125,6 +125,13 @@ def test_many_controls_are_left_out_in_parts() -> None:
     np.testing.assert_array_equal(found, again)
 
 
+def test_controls_that_do_not_vary_are_said() -> None:
+    values = np.zeros((12, 3))
+    values[10:] = 1.0
+    with pytest.raises(CannotScoreError, match="the negative controls do not vary"):
+        control_distances(values, np.repeat("P1", 12), np.arange(12) < 10)
+
+
 def test_too_few_controls_are_said() -> None:
     values, plates, control = screen(1, 5, 4, 3, 5)
     with pytest.raises(CannotScoreError, match="5 negative controls are too few"):

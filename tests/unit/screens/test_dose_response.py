@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_screen import DOSES, distance_table
-from scipy.stats import mannwhitneyu
+from scipy.stats import binom, mannwhitneyu
 
 from platewise.config.evaluation import EvaluationConfig
 from platewise.screens.dose_curve import rise
@@ -109,6 +109,22 @@ def test_under_the_null_responses_are_no_more_than_the_level() -> None:
     # 5 % at most, and three standard errors.
     assert np.mean(any_found) <= 0.05
     assert np.mean(acting) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
+
+
+def test_each_p_is_uniform_under_the_null() -> None:
+    """Of the wells at the top against the controls, and of the trend; the larger of two rejects less."""
+    rng, campaigns = np.random.default_rng(4), 400
+    rows = [
+        dose_response(distance_table({"p": nothing(rng)}, 5 + rng.normal(0, 1, 24)), 0.05).iloc[0]
+        for _ in range(campaigns)
+    ]
+    p = pd.DataFrame(rows)[["TopPValue", "TrendPValue", "PValue"]].astype(float)
+    for level in (0.05, 0.2, 0.5, 0.8):
+        reached = (p <= level).sum()
+        low, high = binom.ppf([1e-4, 1 - 1e-4], campaigns, level)
+        # Exact tests with steps: the shares may fall short of the level by less than a step.
+        assert (reached[["TopPValue", "TrendPValue"]] >= low - 0.01 * campaigns).all(), level
+        assert (reached <= high).all(), level
 
 
 def test_controls_that_lie_too_near_alone_make_no_response() -> None:

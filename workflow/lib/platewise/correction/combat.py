@@ -16,13 +16,18 @@ def correct_by_combat(metadata: pd.DataFrame, values: np.ndarray, config: Combat
     Raises
     ------
     CorrectionRefusedError
-        With a single batch, or a batch of one well.
+        With a single batch, a batch of one well, or a single feature.
     """
     sizes = metadata[BATCH].value_counts()
     if len(sizes) < 2 or sizes.min() < 2:
         raise CorrectionRefusedError(
             f"correction combat: found batches of {', '.join(map(str, sizes.tolist()))} wells; expected at least two "
             "batches of two wells or more. Hint: use the correction `none`."
+        )
+    if values.shape[1] < 2:
+        raise CorrectionRefusedError(
+            f"correction combat: found {values.shape[1]} feature; expected at least two, because a batch's mean and "
+            "scale are shrunk towards those of its other features. Hint: use the correction `none`."
         )
     import anndata
     import scanpy

@@ -75,14 +75,26 @@ def correct(table: pd.DataFrame, method: CorrectionMethod) -> tuple[pd.DataFrame
     metadata, values, features = split_profiles(table)
     try:
         corrected = METHODS[method.method](metadata, values, method)
+        _check_numbers(corrected, method.method)
     except CorrectionRefusedError as refusal:
         if getattr(method, "when_refused", "error") == "error":
             raise
-        reason = str(refusal).split(". Hint:")[0]
+        # A note is one of several that are joined by semicolons.
+        reason = str(refusal).split(". Hint:")[0].replace("; ", ", ")
         corrected = Corrected(values, {"refused": reason}, f"profiles are not corrected: {reason}")
     if corrected.prefix:
         features = [f"{corrected.prefix}{index:03d}" for index in range(corrected.values.shape[1])]
     return join_profiles(metadata, corrected.values, features), corrected
+
+
+def _check_numbers(corrected: Corrected, method: str) -> None:
+    bad = ~np.isfinite(corrected.values)
+    if bad.any():
+        raise CorrectionRefusedError(
+            f"correction {method}: found no number for {bad.any(axis=0).sum()} of {bad.shape[1]} corrected features in "
+            f"{bad.any(axis=1).sum()} of {len(bad)} wells; expected one everywhere. Hint: use another correction, or "
+            "leave features that do not vary within batches out of the profiles."
+        )
 
 
 def correction_note(profiles_path: str) -> str:

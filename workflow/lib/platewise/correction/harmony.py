@@ -16,17 +16,22 @@ def correct_by_harmony(metadata: pd.DataFrame, values: np.ndarray, config: Harmo
     Raises
     ------
     CorrectionRefusedError
-        With a single batch.
+        With a single batch, or too few features or wells for two components.
     """
     batches = metadata[BATCH].nunique()
     if batches < 2:
         raise CorrectionRefusedError(
             f"correction harmony: found {batches} batch; expected at least two. Hint: use the correction `none`."
         )
+    components = min(config.components, *(size - 1 for size in values.shape))
+    if components < 2:
+        raise CorrectionRefusedError(
+            f"correction harmony: found {values.shape[1]} features of {len(values)} wells; expected at least three of "
+            "each, because wells are compared by two components or more. Hint: use the correction `none`."
+        )
     import harmonypy
     from sklearn.decomposition import PCA
 
-    components = min(config.components, *(size - 1 for size in values.shape))
     reduced = PCA(components, svd_solver="full").fit_transform(values)
     meta = pd.DataFrame({"batch": metadata[BATCH].to_numpy()})
     fitted = harmonypy.run_harmony(reduced, meta, ["batch"], random_state=config.seed, verbose=False)

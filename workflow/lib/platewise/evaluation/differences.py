@@ -179,7 +179,7 @@ def _draw_enrichment(campaign: Campaign, config: EvaluationConfig, rng: np.rando
     ranked = rank_pairs(Cosine(level.values), config.seed)
     value = enrichment_items(ranked, matches, share).score
     draws = bootstrap_odds_ratios(ranked, matches, [share], config.bootstraps, rng)[:, 0]
-    return Drawn(value, draws, few_pairs(ranked, share))
+    return Drawn(value, draws, few_pairs(ranked, matches, share))
 
 
 def _draw_probe(campaign: Campaign, config: EvaluationConfig, rng: np.random.Generator) -> Drawn:

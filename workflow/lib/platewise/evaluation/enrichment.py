@@ -14,6 +14,8 @@ from platewise.evaluation.items import Items
 from platewise.evaluation.similarity import Similarity
 
 _BLOCK = 512
+# With fewer matching pairs than this expected by chance, one pair more or less moves the odds ratio by much.
+_FEWEST_EXPECTED = 5
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,18 @@ def rank_pairs(similarity: Similarity, seed: int) -> RankedPairs:
     return RankedPairs(first[order].astype(np.int32), second[order].astype(np.int32))
 
 
-def few_pairs(ranked: RankedPairs, share: float) -> str:
-    """Return a caution where the top ``share`` percent are fewer than ten pairs, else nothing."""
-    cut = ranked.cut(share)
-    return f"only {cut} pairs are in the top {share:g} %" if cut < 10 else ""
+def expected_matches(ranked: RankedPairs, matches: np.ndarray, share: float) -> float:
+    """Return how many of the top ``share`` percent of pairs would match by chance."""
+    return ranked.cut(share) * float(matches.sum()) / 2 / len(ranked.first)
+
+
+def few_pairs(ranked: RankedPairs, matches: np.ndarray, share: float) -> str:
+    """Return a caution where fewer than five of the top ``share`` percent would match by chance, else nothing."""
+    pairs, expected = ranked.cut(share), expected_matches(ranked, matches, share)
+    if expected >= _FEWEST_EXPECTED:
+        return ""
+    top = f"{pairs} pair{'' if pairs == 1 else 's'} in the top {share:g} %"
+    return f"rests on {top}, of which {expected:.2g} would share an annotation by chance"
 
 
 def odds_ratio(top_matches: float, top: float, matches: float, total: float) -> float:
@@ -95,7 +105,8 @@ def enrichment_curve(
     Returns
     -------
     curve
-        ``Share``, ``OddsRatio``, ``Low``, ``High`` (95 %), ``PValue`` (one-sided).
+        ``Share``, ``OddsRatio``, ``Low``, ``High`` (95 %), ``PValue`` (one-sided), ``Pairs`` (in the top), ``Matching``
+        (of them), ``Expected`` (of them by chance), ``Note`` (`few_pairs`).
 
     Raises
     ------
@@ -119,8 +130,19 @@ def enrichment_curve(
             "Low": low,
             "High": high,
             "PValue": (reached + 1) / (permutations + 1),
+            **rests_on(ranked, matches, shares),
+            "Matching": observed.astype(np.float64),
         }
     )
+
+
+def rests_on(ranked: RankedPairs, matches: np.ndarray, shares: Sequence[float]) -> dict[str, list[float] | list[str]]:
+    """Return what odds ratios rest on at each share, as columns: ``Pairs``, ``Expected`` and ``Note``."""
+    return {
+        "Pairs": [float(ranked.cut(share)) for share in shares],
+        "Expected": [expected_matches(ranked, matches, share) for share in shares],
+        "Note": [few_pairs(ranked, matches, share) for share in shares],
+    }
 
 
 def enrichment_items(ranked: RankedPairs, matches: np.ndarray, share: float, order: np.ndarray | None = None) -> Items:

@@ -22,6 +22,7 @@ from platewise.evaluation.enrichment import (
     few_pairs,
     odds_ratios,
     rank_pairs,
+    rests_on,
     tops,
 )
 from platewise.evaluation.inference import paired_p
@@ -55,7 +56,20 @@ from platewise.network.null import shuffle_within
 from platewise.profiles.frame import treatment_codes
 from platewise.tables import read_table, write_table
 
-ENRICHMENT_COLUMNS = ["Features", "Correction", "Baseline", "Share", "OddsRatio", "Low", "High", "PValue"]
+ENRICHMENT_COLUMNS = [
+    "Features",
+    "Correction",
+    "Baseline",
+    "Share",
+    "OddsRatio",
+    "Low",
+    "High",
+    "PValue",
+    "Pairs",
+    "Matching",
+    "Expected",
+    "Note",
+]
 
 
 def run_evaluate_network(
@@ -234,11 +248,14 @@ def _nearest_families(campaign: Campaign, limits: dict[str, str]) -> list[Family
     total = len(campaign.treatments.metadata)
     level = campaign.treatments.annotated()
     metadata = level.metadata
-    caution = "neighbours may be of the same batch; nscb leaves these out" if limits["batch"] else ""
+    caution = "neighbours may be of the same batch, which nscb leaves out" if limits["batch"] else ""
     found: list[Family | list[Row]] = [_nearest_family("nsc", campaign, np.ones(len(metadata), dtype=bool), caution)]
-    batches = {batch for names in metadata[BATCH] for batch in names.split("|")}
+    batches = {batch for names in campaign.treatments.metadata[BATCH] for batch in names.split("|")}
     kept = in_several_batches(metadata[MOA], metadata[BATCH])
-    if len(batches) < 2:
+    if len(metadata) == 0:
+        # The reason is that of NSC.
+        found.append(_nearest_family("nscb", campaign, kept, ""))
+    elif len(batches) < 2:
         found.append(unscored(["nscb"], "all treatments lie in one batch", total))
     elif not kept.any():
         found.append(unscored(["nscb"], "no annotation occurs in two batches", total))
@@ -282,7 +299,7 @@ def _enrichment(campaign: Campaign, config: EvaluationConfig) -> tuple[list[Row]
     try:
         require_matches(matches)
     except CannotScoreError as reason:
-        empty = [_empty_curve(shares, baseline) for baseline in (SCORE, *BASELINES)]
+        empty = [_empty_curve(shares, baseline, str(reason)) for baseline in (SCORE, *BASELINES)]
         return unscored([name], str(reason), total), pd.concat(empty, ignore_index=True)
     rng = np.random.default_rng(config.seed)
     ranked: dict[str, RankedPairs] = {}
@@ -290,14 +307,14 @@ def _enrichment(campaign: Campaign, config: EvaluationConfig) -> tuple[list[Row]
     for baseline, similarity in level.similarities().items():
         if isinstance(similarity, str):
             rows.append(row(name, NAN, (NAN, NAN), 0, total, baseline, NAN, similarity))
-            curves.append(_empty_curve(shares, baseline))
+            curves.append(_empty_curve(shares, baseline, similarity))
             continue
         ranked[baseline] = rank_pairs(similarity, config.seed)
         curve = enrichment_curve(ranked[baseline], matches, shares, config.permutations, config.bootstraps, config.seed)
         curves.append(curve.assign(Baseline=baseline))
         items = enrichment_items(ranked[baseline], matches, config.headline_share)
         point = curve[curve["Share"] == config.headline_share].iloc[0]
-        p, note = float(point["PValue"]), few_pairs(ranked[baseline], config.headline_share)
+        p, note = float(point["PValue"]), few_pairs(ranked[baseline], matches, config.headline_share)
         if baseline != SCORE:
             score = enrichment_items(ranked[SCORE], matches, config.headline_share)
             p = paired_p(score, items, config.permutations, rng)
@@ -312,10 +329,9 @@ def _enrichment(campaign: Campaign, config: EvaluationConfig) -> tuple[list[Row]
     return rows, pd.concat(curves, ignore_index=True)
 
 
-def _empty_curve(shares: list[float], baseline: str) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"Share": shares, "OddsRatio": NAN, "Low": NAN, "High": NAN, "PValue": NAN, "Baseline": baseline}
-    )
+def _empty_curve(shares: list[float], baseline: str, note: str) -> pd.DataFrame:
+    numbers = dict.fromkeys(("OddsRatio", "Low", "High", "PValue", "Pairs", "Matching", "Expected"), NAN)
+    return pd.DataFrame({"Share": shares, **numbers, "Baseline": baseline, "Note": note})
 
 
 def _shuffled_curve(
@@ -325,5 +341,6 @@ def _shuffled_curve(
     hits = np.stack([count_hits(ranked, matches, cuts, order) for order in dealt])
     ratios = odds_ratios(hits, cuts, ranked, matches)
     low, middle, high = np.quantile(ratios, [0.025, 0.5, 0.975], axis=0)
-    curve = _empty_curve(shares, SHUFFLED_BASELINE)
-    return curve.assign(OddsRatio=middle, Low=low, High=high)
+    curve = _empty_curve(shares, SHUFFLED_BASELINE, "")
+    matching = np.median(hits, axis=0)
+    return curve.assign(OddsRatio=middle, Low=low, High=high, Matching=matching, **rests_on(ranked, matches, shares))

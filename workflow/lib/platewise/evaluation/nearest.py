@@ -17,7 +17,8 @@ _BLOCK = 512
 def nearest_match(similarity: Similarity, matches: np.ndarray, excluded: np.ndarray, clusters: np.ndarray) -> Items:
     """Return 1 for each treatment whose nearest allowed neighbour shares its annotation, else 0.
 
-    Neighbours at the same similarity share the answer: the value is the share of them that match.
+    Neighbours at the same similarity share the answer: the value is the share of them that match. A treatment of which
+    no allowed neighbour matches, whatever its profile, has no value: it would only count annotations with one member.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ def nearest_match(similarity: Similarity, matches: np.ndarray, excluded: np.ndar
     Raises
     ------
     CannotScoreError
-        If no treatment has an allowed neighbour.
+        If no treatment has an allowed neighbour that matches.
     """
     values = np.full(similarity.size, np.nan)
     everything = np.arange(similarity.size)
@@ -43,10 +44,12 @@ def nearest_match(similarity: Similarity, matches: np.ndarray, excluded: np.ndar
         best = block.max(axis=1, keepdims=True)
         nearest = (block == best) & np.isfinite(block)
         counts = nearest.sum(axis=1)
-        some = counts > 0
+        some = (matches[rows] & ~excluded[rows]).any(axis=1)
         values[rows[some]] = (nearest & matches[rows]).sum(axis=1)[some] / counts[some]
     if not np.isfinite(values).any():
-        raise CannotScoreError("all treatments share a perturbation or batch that is to be left out")
+        raise CannotScoreError(
+            "no two treatments share an annotation but those of a perturbation or batch that is to be left out"
+        )
     return Items(values, clusters)
 
 

@@ -100,7 +100,8 @@ def umap_places(nearest: np.ndarray, similarity: np.ndarray, start: np.ndarray, 
         Same seed, same places on the same machine.
     """
     nodes, neighbours = nearest.shape
-    if neighbours < 2:
+    # Profiles along one line, such as those of a single feature, have no plane to begin in.
+    if neighbours < 2 or not np.ptp(start, axis=0).all():
         return start
     from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embedding
 

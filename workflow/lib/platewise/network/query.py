@@ -126,7 +126,7 @@ def query_profiles(table: pd.DataFrame, reference: Reference, place: str = "prof
     Raises
     ------
     DataError
-        If a feature of the reference is missing, or a value is.
+        If a feature of the reference is missing, or a value or name is.
     """
     nodes = build_nodes(*reference.consensus, reference.config)
     unit = unit_rows(nodes.values.astype(np.float32))
@@ -170,7 +170,14 @@ def _queries(table: pd.DataFrame, features: list[str], method: str, place: str) 
         )
     if PERTURBATION not in table:
         return [f"row {number + 1}" for number in range(len(table))], unit_rows(values).astype(np.float32)
-    names, codes = np.unique(table[PERTURBATION].to_numpy(dtype=str), return_inverse=True)
+    given = table[PERTURBATION].fillna("").astype(str).str.strip()
+    nameless = np.flatnonzero(given == "")
+    if len(nameless):
+        raise DataError(
+            f"{place}: {len(nameless)} rows have no {PERTURBATION}, the first is row {nameless[0] + 1}; they would "
+            "count as replicates of one unknown. Hint: name every row, or leave the column out: each row is a query."
+        )
+    names, codes = np.unique(given.to_numpy(dtype=str), return_inverse=True)
     return names.tolist(), unit_rows(combine(values, codes.ravel(), len(names), method)).astype(np.float32)
 
 
@@ -229,7 +236,8 @@ def _read_profiles(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return read_table(path)
     try:
-        return pd.read_csv(path)
+        # A name such as 007 is no number.
+        return pd.read_csv(path, dtype={PERTURBATION: str})
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: cannot be read as CSV ({error}). Hint: give a CSV file or a Parquet table of profiles."

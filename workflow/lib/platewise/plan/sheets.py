@@ -12,7 +12,15 @@ from platewise.errors import Problem
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
+# A cell is one line of text. These come from lines that ran into one another and from damage; XML cannot hold them.
+_CONTROL = re.compile("[\x00-\x1f\ufffe\uffff]")
+
 Row = dict[str, str]
+
+
+def has_control_characters(cell: str) -> bool:
+    """Return whether a cell holds a line break, a tab or another character that is not text."""
+    return _CONTROL.search(cell) is not None
 
 
 def expand(text: str, place: str, problems: list[Problem]) -> str:
@@ -91,13 +99,13 @@ def read_sheet(path: str, required: list[str], place: str, problems: list[Proble
     try:
         for row in reader:
             cells = {name: (row.get(name) or "").strip() for name in names}
-            if None in row or any(mark in cell for cell in cells.values() for mark in "\t\n\r"):
+            if None in row or any(map(has_control_characters, cells.values())):
                 problems.append(
                     Problem(
                         f"{path}, row {reader.line_num}",
-                        "more cells than the header has, or a cell that runs over several",
-                        f"{len(names)} cells",
-                        "remove the stray separator or quotation mark",
+                        "more cells than the header has, a cell that runs over several, or a control character",
+                        f"{len(names)} cells of plain text",
+                        "remove the stray separator, quotation mark or character",
                     )
                 )
             elif any(cells.values()):

@@ -146,6 +146,7 @@ class PlateMaps:
     ) -> tuple[Treatment, ...]:
         metadata = self._metadata
         found: dict[tuple[int, int], Treatment] = {}
+        lines: dict[tuple[int, int], int] = {}
         for line, row in rows:
             place = f"{platemap}, row {line}, column"
             try:
@@ -174,7 +175,10 @@ class PlateMaps:
             if position in found:
                 problems.append(
                     Problem(
-                        f"{place} {metadata.well}", f"{well} a second time", "each well once", "remove one of the rows"
+                        f"{place} {metadata.well}",
+                        f"{well} a second time (first in row {lines[position]})",
+                        "each well once",
+                        "remove one of the rows",
                     )
                 )
                 continue
@@ -182,7 +186,7 @@ class PlateMaps:
                 continue
             treatment = _treatment(well, row, place, metadata, self._perturbations, self._annotations, problems)
             if treatment is not None:
-                found[position] = treatment
+                found[position], lines[position] = treatment, line
         return tuple(found[position] for position in sorted(found))
 
 

@@ -34,12 +34,11 @@ from platewise.plan.plates import NAME_PATTERN
 from platewise.plan.treatments import Treatment
 from platewise.plan.wells import normal_well
 from platewise.profiles.frame import dropped_path, dropped_table
+from platewise.profiles.labels import MAX_PROBLEMS, PLACE, check_labels
 from platewise.profiles.plates import bad_plate, plate_name, read_arrow, table_paths, table_schema
 from platewise.profiles.schema import describe_difference
 from platewise.tables import write_table
 
-# More problems than this of one file say nothing new.
-_MAX_PROBLEMS = 20
 _MAX_PLATES = 10
 
 
@@ -95,15 +94,15 @@ def read_profiles(config: TableConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
     columns = [feature_columns(part.columns) for part in parts]
     _same_features(columns, [set(part[PLATE]) for part in parts], table_paths(config, problems), problems)
     wells = pd.concat(parts, ignore_index=True)
-    _no_duplicates(wells, problems)
+    check_labels(wells, problems)
     if problems:
         raise ConfigError(problems)
     empty = wells[PERTURBATION] == ""
     no_cells = wells[CELL_COUNT] == 0
     reasons = np.where(empty, "no perturbation", "no cells")
-    dropped = pd.DataFrame({"Step": "import_profiles", "Row": wells["_place"], "Reason": reasons, PLATE: wells[PLATE]})
+    dropped = pd.DataFrame({"Step": "import_profiles", "Row": wells[PLACE], "Reason": reasons, PLATE: wells[PLATE]})
     keep = ~(empty | no_cells)
-    wells = wells[keep].drop(columns=["_place", "_wild_type"]).sort_values([PLATE, WELL], kind="stable")
+    wells = wells[keep].drop(columns=[PLACE, "_wild_type"]).sort_values([PLATE, WELL], kind="stable")
     return wells.reset_index(drop=True), dropped[~keep].reset_index(drop=True)
 
 
@@ -157,7 +156,7 @@ def check_tables(config: TableConfig, problems: list[Problem]) -> list[Treatment
         where = ", ".join(config.paths)
         problems.append(Problem(where, "no row", "a row a well", "name the right files under table.paths"))
         return []
-    _no_duplicates(wells, problems)
+    check_labels(wells, problems)
     if not (wells[CONTROL_TYPE] == NEGCON).any():
         problems.append(
             Problem(
@@ -223,7 +222,7 @@ def _numbers(path: str, table: pa.Table, features: dict[str, str], problems: lis
         for name in features
         if not _is_numeric(table.schema.field(name).type) and table[name].null_count < len(table)
     ]
-    for name in texts[:_MAX_PROBLEMS]:
+    for name in texts[:MAX_PROBLEMS]:
         value = next(value for value in table[name].to_pylist() if value is not None)
         problems.append(
             Problem(
@@ -237,8 +236,8 @@ def _numbers(path: str, table: pa.Table, features: dict[str, str], problems: lis
         return None
     body = table.select(list(features)).to_pandas(ignore_metadata=True).astype(np.float64)
     body.columns = [features[name] for name in body.columns]
-    # A ratio by zero is no measurement: missing, as CellProfiler's own nan.
-    return body.replace([np.inf, -np.inf], np.nan)
+    # A ratio by zero is no measurement: missing, as CellProfiler's own nan. Profiles are stored in single precision.
+    return body.where(body.abs() <= np.finfo(np.float32).max)
 
 
 def _is_numeric(kind: pa.DataType) -> bool:
@@ -265,15 +264,15 @@ def _labels(path: str, table: pa.Table, config: TableConfig, problems: list[Prob
             MOA: texts(spelled.moa),
             CONTROL_TYPE: _control_types(texts(spelled.perturbation), texts(spelled.control_type), config),
             CELL_COUNT: _checked(texts(spelled.cell_count), places, str(spelled.cell_count), _dose, problems),
-            "_place": places,
+            PLACE: places,
             "_wild_type": texts(spelled.wild_type),
         }
     )
     for place, plate in zip(places, labels[PLATE], strict=True):
-        if not re.fullmatch(NAME_PATTERN, plate) and len(problems) - before < _MAX_PROBLEMS:
+        if not re.fullmatch(NAME_PATTERN, plate) and len(problems) - before < MAX_PROBLEMS:
             problems.append(bad_plate(f"{place}, column {spelled.plate}", plate))
     for place, kind in zip(places, labels[CONTROL_TYPE], strict=True):
-        if kind not in CONTROL_TYPES and len(problems) - before < _MAX_PROBLEMS:
+        if kind not in CONTROL_TYPES and len(problems) - before < MAX_PROBLEMS:
             problems.append(
                 Problem(
                     f"{place}, column {spelled.control_type}",
@@ -317,7 +316,7 @@ def _checked(texts: list[str], places: list[str], column: str, parse: object, pr
         except ValueError:
             values.append(None)
             bad += 1
-            if bad <= _MAX_PROBLEMS:
+            if bad <= MAX_PROBLEMS:
                 problems.append(
                     Problem(
                         f"{place}, column {column}",
@@ -343,18 +342,3 @@ def _same_features(columns: list[list[str]], plates: list[set[str]], paths: list
                     "leave these features out with table.exclude, or make the tables with the same pipeline",
                 )
             )
-
-
-def _no_duplicates(wells: pd.DataFrame, problems: list[Problem]) -> None:
-    key = [PLATE, WELL]
-    twice = wells[wells.duplicated(key, keep="first")]
-    first = wells.drop_duplicates(key).set_index(key)["_place"]
-    for _, row in twice.head(_MAX_PROBLEMS).iterrows():
-        problems.append(
-            Problem(
-                f"{row['_place']}, columns plate and well",
-                f"plate {row[PLATE]}, well {row[WELL]} a second time (first in {first[(row[PLATE], row[WELL])]})",
-                "one row a well",
-                "remove one of the rows; a table of fields or cells must be aggregated to wells first",
-            )
-        )

@@ -27,6 +27,7 @@ _DEGREES = 5
 # What more plates and wells would add to the choice of one number is not worth their time.
 _MAX_PLATES = 32
 _MAX_HELD_OUT = 8
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -199,8 +200,9 @@ def _deviations(rows: np.ndarray) -> np.ndarray:
 
 
 def _scaled(deviation: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scaled = deviation / spread
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        # As large as level 4a can store: too large for the selection, and not infinite.
+        scaled = np.clip(deviation / spread, -_LARGEST, _LARGEST)
     none = ~(spread > 0)
     scaled[:, none] = np.where(deviation[:, none] == 0, 0.0, np.nan)
     return scaled

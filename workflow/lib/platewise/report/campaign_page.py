@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from platewise.columns import BATCH, CONTROL_TYPE, MOA, NEGCON, PERTURBATION, PLATE, metadata_columns
+from platewise.columns import BATCH, CONTROL_TYPE, MOA, PERTURBATION, PLATE, metadata_columns
 from platewise.config.report import ReportConfig
 from platewise.network.communities import STABLE
-from platewise.profiles.normalise import NORMALISED_TO
 from platewise.report.campaign import (
     Selection,
     bad_field_rows,
@@ -34,6 +33,7 @@ from platewise.report.figures import (
     enrichment_figure,
     network_figure,
     projection_figure,
+    rests_on,
 )
 from platewise.report.headline import Caution, cautions, judge, network_cautions, scale_cautions, screened
 from platewise.report.hits import hit_section
@@ -205,7 +205,8 @@ def report_campaign(
     network = _network_words(data.nodes, data.edges, settings.max_nodes)
     groups = score_groups(data.scores, preset, settings.references)
     of_corrections = correction_notes(data.scores)
-    counts = count_campaign(data.profiles[list(data.profiles)[-1]], data.all_wells(), data.all_fields())
+    profiles = data.profiles[list(data.profiles)[-1]]
+    counts = count_campaign(profiles, data.all_wells(), data.all_fields())
     pages = dict(plate_pages or {plate: f"plates/{plate}.html" for plate in data.qc_wells})
     formats = plate_format if isinstance(plate_format, Mapping) else dict.fromkeys(data.qc_wells, plate_format)
     cards, most_cells = plate_cards(data.qc_wells, data.qc_fields, formats, pages) if data.qc_wells else ([], 0.0)
@@ -217,7 +218,7 @@ def report_campaign(
         figures["figure-ploidy"] = drawn
     variants = read_variants(tables.variants, max_q) if tables.variants else None
     limits = [*cautions(groups, counts), *network_cautions(network["nodes"], network["alone"])]
-    limits += _scale_cautions(data.profiles[list(data.profiles)[-1]])
+    limits += scale_cautions(profiles)
     if variants and variants.caution:
         # First: whoever screens variants asks for them.
         limits.insert(0, Caution(variants.caution, "Variants"))
@@ -405,6 +406,7 @@ def _enrichment_rows(enrichment: pd.DataFrame, preset: tuple[str, str]) -> list[
             "odds": significant(row["OddsRatio"]),
             "interval": _between(row["Low"], row["High"]),
             "p": row["PValue"],
+            "rests": rests_on(row),
         }
         for row in table.to_dict("records")
     ]
@@ -431,13 +433,6 @@ def _network_words(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
         "drawn": min(len(nodes), max_nodes),
         "best": best.to_dict("records"),
     }
-
-
-def _scale_cautions(wells: pd.DataFrame) -> list[Caution]:
-    if NORMALISED_TO not in wells:
-        return []
-    targets = wells.groupby(PLATE)[NORMALISED_TO].first()
-    return scale_cautions(len(targets), int((targets != NEGCON).sum()))
 
 
 def _corrections(batches: pd.DataFrame, preset: str) -> list[str]:

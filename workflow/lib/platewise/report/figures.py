@@ -15,7 +15,7 @@ from plotly.subplots import make_subplots
 from platewise.columns import BATCH, CELL_COUNT, CONTROL_TYPE, DOSE, MOA, NEGCON, PERTURBATION, PLATE, WELL
 from platewise.report.colours import NEUTRAL, QUALITATIVE, Mark, category_marks, rgb
 from platewise.report.metrics import baseline_words
-from platewise.report.numbers import dose, percent, significant
+from platewise.report.numbers import dose, is_number, percent, plural, significant
 
 Figure = dict[str, Any]
 NO_MECHANISM = "no known mechanism"
@@ -99,11 +99,28 @@ def _curve(figure: go.Figure, rows: pd.DataFrame, name: str, colour: str, shown:
         legendgroup=name,
         mode="lines+markers",
         line={"color": colour, "width": 2.5},
-        customdata=[[significant(low), significant(high)] for low, high in zip(rows["Low"], rows["High"], strict=True)],
+        # Open marks rest on few pairs.
+        marker={
+            "size": 8,
+            "color": ["#ffffff" if note else colour for note in rows["Note"]],
+            "line": {"color": colour, "width": 2},
+        },
+        customdata=[
+            [significant(row["Low"]), significant(row["High"]), rests_on(row)] for row in rows.to_dict("records")
+        ],
         hovertemplate="top %{x} %: odds ratio %{y:.3g}, 95 % interval %{customdata[0]} to %{customdata[1]}"
-        "<extra>%{fullData.name}</extra>",
+        "<br>%{customdata[2]}<extra>%{fullData.name}</extra>",
         visible=shown,
     )
+
+
+def rests_on(row: Mapping[str, Any]) -> str:
+    """Say what the odds ratio of a row of the enrichment table rests on, or why there is none."""
+    if not is_number(row["Pairs"]):
+        return str(row["Note"])
+    few = "few: " if row["Note"] else ""
+    pairs = plural(int(row["Pairs"]), "pair")
+    return f"{few}{pairs}, {row['Matching']:g} of a shared mechanism ({significant(row['Expected'], 2)} by chance)"
 
 
 def network_figure(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> Figure:

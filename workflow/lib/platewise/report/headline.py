@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
+from platewise.columns import PLATE
+from platewise.profiles.normalise import NORMALISED_TO
 from platewise.report.metrics import BASELINES, baseline_words, score_metric
 from platewise.report.numbers import percent, plural
 from platewise.report.scores import NO_NOTE, ScoreGroup, ScoreRow, preset_rows
@@ -12,6 +16,8 @@ from platewise.report.scores import NO_NOTE, ScoreGroup, ScoreRow, preset_rows
 YES, NO, UNKNOWN = "yes", "not shown", "cannot be said"
 # Above this share of bad fields, the page says so at its top.
 _MANY_BAD = 0.05
+# More plates than this are not named.
+_MOST_PLATES = 5
 
 
 @dataclass(frozen=True)
@@ -133,9 +139,13 @@ def cautions(groups: Sequence[ScoreGroup], counts: Counts) -> list[Caution]:
 
 
 def _row_cautions(row: ScoreRow) -> list[str]:
+    # Notes that several scores share are told once, whatever else is said of each.
+    notes = row.note.split("; ") if row.note else []
+    if not row.computed and row.note != NO_NOTE:
+        notes[0] = f"not computed: {notes[0]}"
+    found = [f"{note[0].upper()}{note[1:]}" for note in notes]
     if not row.computed:
-        return [f"Not computed: {row.note}" if row.note != NO_NOTE else f"{NO_NOTE[0].upper()}{NO_NOTE[1:]}"]
-    found = [f"{row.note[0].upper()}{row.note[1:]}"] if row.note else []
+        return found
     beaten_by = [baseline_words(item.name) for item in row.comparisons if item.state == "not beaten"]
     if beaten_by:
         found.append(f"Not shown to exceed what {' or '.join(beaten_by)} would give")
@@ -166,14 +176,28 @@ def network_cautions(nodes: int, alone: int) -> list[Caution]:
     return [Caution(text + "network holds only the surest pairs, and a missing connection says nothing", "Network")]
 
 
-def scale_cautions(plates: int, without_controls: int) -> list[Caution]:
-    """Say it when plates had too few negative controls for a scale: they are on that of all of their wells."""
-    if not without_controls:
+def scale_cautions(wells: pd.DataFrame) -> list[Caution]:
+    """Say it when plates had too few negative controls to be measured from them.
+
+    Parameters
+    ----------
+    wells
+        Profiles of all wells; ``Metadata_NormalisedTo`` says what each plate was measured from.
+    """
+    if NORMALISED_TO not in wells:
         return []
-    text = (
-        f"{without_controls} of {plural(plates, 'plate')} had too few negative controls to be scaled to them and took "
-    )
-    return [Caution(text + "all wells instead: what most wells of a plate have in common is lost", "Normalisation")]
+    plates = wells.drop_duplicates(PLATE)
+    few = plates.loc[plates[NORMALISED_TO] == "plate", PLATE]
+    if few.empty:
+        return []
+    named = f"{', '.join(map(str, few[:_MOST_PLATES]))}{', ...' if len(few) > _MOST_PLATES else ''}"
+    return [
+        Caution(
+            f"{len(few)} of {plural(len(plates), 'plate')} ({named}) had too few negative controls to be measured from "
+            "them. Such a plate is measured from all of its own wells: what most of these have in common looks like "
+            "nothing"
+        )
+    ]
 
 
 def _image_cautions(counts: Counts) -> list[str]:

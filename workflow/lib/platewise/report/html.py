@@ -6,6 +6,7 @@ import base64
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from markupsafe import Markup
 
 from platewise.files import whole_file
 from platewise.report import numbers
+
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 @functools.cache
@@ -26,10 +29,22 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=keep_direction,
     )
     for name in ("count", "significant", "fixed", "p_value", "percent", "plural"):
         templates.filters[name] = getattr(numbers, name)
     return templates
+
+
+def keep_direction(value: object) -> object:
+    """Close in text that turns the direction of writing, lest it turn what follows it on the page.
+
+    Names may hold such characters (U+202E makes ``fdp.exe`` of ``exe.pdf``); the isolate ends what they began.
+    """
+    if isinstance(value, str) and _TURNING.search(value):
+        # Markup stays what it is: text is escaped after this.
+        return type(value)("\u2068") + value + type(value)("\u2069")
+    return value
 
 
 def render_page(

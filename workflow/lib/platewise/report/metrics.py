@@ -66,7 +66,7 @@ _SCORES = {
     "nsc": Metric(
         "NSC",
         "Not-same-compound: share of treatments whose nearest neighbour, the same compound left out, has the same "
-        "mechanism.",
+        "mechanism. Treatments whose mechanism no other compound has are not scored.",
         "the nearest neighbour of a treatment, its own compound left out, has the same mechanism in a share of {value} "
         "of cases",
     ),

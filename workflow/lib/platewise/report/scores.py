@@ -20,7 +20,7 @@ from platewise.report.numbers import is_number, p_value, significant
 SIGNIFICANT = 0.05
 # Level 3, before normalisation and selection, as the batches tables call it.
 UNCORRECTED = "uncorrected"
-NO_NOTE = "not computed; the scores table gives no reason"
+NO_NOTE = "not computed, and the scores table gives no reason"
 
 
 @dataclass(frozen=True)

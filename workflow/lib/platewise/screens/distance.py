@@ -62,13 +62,14 @@ def control_distances(
     Raises
     ------
     CannotScoreError
-        With too few controls for a covariance.
+        With too few controls for a covariance, or controls that do not vary.
     """
     groups, by_plate = _groups(plates, controls)
     members = np.flatnonzero(controls)
     freedom = len(members) - len(np.unique(groups[controls]))
     if freedom < _LEAST_FREEDOM + 1:
-        raise CannotScoreError(f"{len(members)} negative controls are too few to tell how far a well is from them")
+        count = f"{len(members)} negative control{' is' if len(members) == 1 else 's are'}"
+        raise CannotScoreError(f"{count} too few to tell how far a well is from them")
     # Neighbours in this order share a plate, so that no part takes all controls of a plate.
     members = members[np.argsort(groups[members], kind="stable")]
     parts = np.arange(len(members)) % min(FOLDS, len(members))
@@ -97,6 +98,8 @@ def _lengths(
     own = sizes[groups[controls]]
     # For having been centred on itself, a plate of n controls shows (n - 1) / n of the variance; of one, nothing.
     residuals = centred[controls][own > 1] * np.sqrt(own / np.maximum(own - 1, 1))[own > 1, None]
+    if not residuals.any():
+        raise CannotScoreError("the negative controls do not vary: there is no unit for a distance from them")
     # With both signs, so that no mean is taken away from what is centred by plates.
     root = fit_sphering(np.concatenate([residuals, -residuals]), shrinkage).weights
     if components < values.shape[1]:
