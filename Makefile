@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # For what runs outside of jobs; in a job, Snakemake gives the rule's number of threads.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo demo-large demo-batches jump nf1 bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-segmentation bench-segment bench-annotation bench-decode bench-evaluation bench-bbbc021 bench-network demo-doses bench-profiles clean
+.PHONY: help setup demo demo-large demo-batches jump nf1 bbbc021 test test-unit test-slurm test-faults lint format config-reference lock bench-plan bench-noop bench-start bench-demo bench-measure bench-adversary bench-segmentation bench-segment bench-annotation bench-decode bench-evaluation bench-bbbc021 bench-network demo-doses bench-profiles clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -111,6 +111,9 @@ bench-measure: setup .venv-peers/.ready ## Measure the measurement of a field, g
 	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
 	touch $@
+
+bench-adversary: setup ## Train the networks of a finished `make demo-batches` four times more: what an adversary does, and what is chance
+	$(BIN)/python benchmarks/bench_adversary.py --seeds 4 --cores $(CORES)
 
 bench-segmentation: setup ## Train and compare all ways to find nuclei on DSB 2018: hours on a CPU
 	platewise run --cores $(CORES) --configfile config/dsb2018/config.yaml

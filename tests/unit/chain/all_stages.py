@@ -37,6 +37,7 @@ from platewise.profiles.normalise import run_normalise_plates
 from platewise.profiles.plates import plates_of
 from platewise.profiles.select import run_select_features
 from platewise.report.campaign_page import CampaignTables, report_campaign
+from platewise.report.network_page import NetworkTables, report_network
 from platewise.screens.dose_response import run_fit_dose_response
 from platewise.screens.hits import run_call_hits
 from platewise.tables import read_table
@@ -114,6 +115,10 @@ class Chain:
     def page(self) -> str:
         return (self.folder / "report" / "index.html").read_text()
 
+    @property
+    def network_page(self) -> str:
+        return (self.folder / "report" / "network.html").read_text()
+
 
 def run_chain(table: pd.DataFrame, folder: Path) -> Chain:
     """Run everything: every correction, and all that follows on the uncorrected profiles."""
@@ -125,6 +130,7 @@ def run_chain(table: pd.DataFrame, folder: Path) -> Chain:
     _connect_and_evaluate(chain)
     _screen_and_explain(chain)
     _report(chain)
+    _report_network(chain)
     return chain
 
 
@@ -215,4 +221,22 @@ def _report(chain: Chain) -> None:
         ),
         settings=ReportConfig(),
         plate_format=96,
+    )
+
+
+def _report_network(chain: Chain) -> None:
+    network = {part: chain.path(f"network/classical.none/{part}") for part in ("nodes", "edges", "neighbours")}
+    report_network(
+        chain.folder / "report" / "network.html",
+        campaign="bad",
+        preset=("classical", "none"),
+        tables=NetworkTables(
+            **network,
+            shortlist=chain.path("network/classical.none/shortlist"),
+            profiles=chain.path("profiles/classical.none"),
+            activity=chain.path("evaluation/activity"),
+            treatments={"classical": chain.path("explanation/treatments")},
+            movers={"classical": chain.path("explanation/movers")},
+        ),
+        max_nodes=10,
     )

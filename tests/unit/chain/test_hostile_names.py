@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -106,6 +108,12 @@ def test_the_page_shows_names_and_runs_none(chain: Chain) -> None:
     assert page.count("\u202egnp.exe") == page.count("\u2068\u202egnp.exe\u2069") > 0
     for name in ("β-лактам 薬 🧪", "../../etc/passwd", "שלום", "cafe\u0301", "café", "x" * 400, "=1+1"):
         assert name in page
+
+
+def test_the_network_s_page_holds_every_name_as_data(chain: Chain) -> None:
+    (text,) = re.findall(r'<script[^>]* id="data">(.*?)</script>', chain.network_page, re.DOTALL)
+    assert "<" not in text
+    assert set(json.loads(text)["names"]) == set(NAMES)
 
 
 def test_no_name_becomes_a_path(chain: Chain) -> None:

@@ -20,7 +20,7 @@ function listenToDrawing(choose) {
     tip.hidden = node === null;
     canvas.style.cursor = node === null ? "grab" : "pointer";
     if (node === null) return;
-    tip.textContent = `${network.names[node]} (${mechanismOf(node) || "no known mechanism"})`;
+    tip.textContent = `${nameOf(node)} (${mechanismOf(node) || "no known mechanism"})`;
     tip.style.left = `${Math.min(x + 12, Math.max(drawing.size[0] - tip.offsetWidth - 4, 0))}px`;
     tip.style.top = `${y + 14}px`;
   });

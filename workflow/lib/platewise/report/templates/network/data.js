@@ -16,8 +16,17 @@ function rowsOf(flat, width) {
   return rows;
 }
 
+// Words of the campaign's as they are shown: what turns the direction of writing in them would turn what follows, too.
+function kept(words) {
+  return /[\u202a-\u202e\u2066-\u2069]/.test(words) ? `\u2068${words}\u2069` : words;
+}
+
+function nameOf(node) {
+  return kept(network.names[node]);
+}
+
 function mechanismOf(node) {
-  return network.moa[node] < 0 ? "" : network.moas[network.moa[node]];
+  return network.moa[node] < 0 ? "" : kept(network.moas[network.moa[node]]);
 }
 
 // Nearest first; flags are 2 for a connection, plus 1 for a shared mechanism.
@@ -29,7 +38,7 @@ function neighboursOf(node) {
 
 function wellsOf(node) {
   return rowsOf(network.wells[node], 5).map(([plate, well, treatment, cells, shown]) => (
-    { plate: network.plates[plate], well, treatment, cells, shown: shown === 1 }
+    { plate: network.plates[plate].map(kept), well, treatment, cells, shown: shown === 1 }
   ));
 }
 

@@ -16,7 +16,7 @@ function addressOf(node) {
 }
 
 function linkTo(node) {
-  return make("a", { href: addressOf(node) }, network.names[node]);
+  return make("a", { href: addressOf(node) }, nameOf(node));
 }
 
 function joined(items) {

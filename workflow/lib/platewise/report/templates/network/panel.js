@@ -69,7 +69,7 @@ function neighbourTable(node, compared, compare) {
   const cells = rows.map((row) => {
     const theirs = mechanismOf(row.other);
     const shared = row.shared ? make("small", { class: "good" }, "shared") : theirs && mechanism ? make("small", {}, "another") : null;
-    const button = make("button", { type: "button", "aria-pressed": String(row.other === compared), "aria-label": `Why is ${network.names[row.other]} like it?` }, "why?");
+    const button = make("button", { type: "button", "aria-pressed": String(row.other === compared), "aria-label": `Why is ${nameOf(row.other)} like it?` }, "why?");
     button.addEventListener("click", () => compare(row.other));
     return [linkTo(row.other), [theirs || "none", shared], row.similarity.toFixed(3), significant(row.p, 2), significant(row.q, 2), row.connected ? make("span", { class: "good" }, "✓ yes") : "not told from chance", button];
   });

@@ -52,7 +52,7 @@ function listenToSearch(choose) {
     field.value = network.names[node];
     close();
     highlight(null);
-    put("found", `${network.names[node]} is shown.`);
+    put("found", `${nameOf(node)} is shown.`);
     choose(node);
   }
 
@@ -71,7 +71,7 @@ function listenToSearch(choose) {
     if (!found.length) return;
     list.replaceChildren(...found.map((node, place) => {
       const words = make("small", {}, mechanismOf(node) || "no known mechanism");
-      const option = make("li", { role: "option", id: `suggestion-${place}`, "aria-selected": "false" }, network.names[node], words);
+      const option = make("li", { role: "option", id: `suggestion-${place}`, "aria-selected": "false" }, nameOf(node), words);
       // The field would lose its focus, and the list close, before the click.
       option.addEventListener("pointerdown", (event) => event.preventDefault());
       option.addEventListener("click", () => take(node));

@@ -25,12 +25,12 @@ function doseChoice(node) {
 
 function showPanel() {
   const node = shown.node;
-  const name = network.names[node];
+  const name = nameOf(node);
   const cautions = cautionsOf(node).map((words) => make("li", {}, words));
   const other = shown.compared;
   const moved = shown.treatment === null ? [make("p", { class: "note" }, "Nothing is known of its features.")] : movedSection(shown.treatment);
   const pair = other === null || shown.treatment === null || tellingTreatment(other) === null ? [] : [
-    make("h3", { id: "pair", tabindex: "-1" }, `What ${name} and ${network.names[other]} have in common`),
+    make("h3", { id: "pair", tabindex: "-1" }, `What ${name} and ${nameOf(other)} have in common`),
     make("p", { class: "about" }, "Features that moved away from the controls under both. Their similarity is that of whole profiles; this says what the largest parts of it are."),
     ...pairSection(node, shown.treatment, other),
   ];
@@ -75,7 +75,7 @@ function show(node, words) {
   document.getElementById("zoom-near").disabled = node === null;
   if (node === null) showStart(words);
   else showPanel();
-  document.title = node === null ? pageTitle : `${network.names[node]} · ${pageTitle}`;
+  document.title = node === null ? pageTitle : `${nameOf(node)} · ${pageTitle}`;
   drawing.draw();
 }
 

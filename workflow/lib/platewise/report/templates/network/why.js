@@ -5,7 +5,7 @@ const MOST_PHRASES = 8;
 
 function treatmentWords(node, treatment) {
   const several = treatmentsOf(node).length > 1 || network.doses[treatment] !== null;
-  return several ? `${network.names[node]} at ${doseOf(treatment)}` : network.names[node];
+  return several ? `${nameOf(node)} at ${doseOf(treatment)}` : nameOf(node);
 }
 
 function movedSection(treatment) {
