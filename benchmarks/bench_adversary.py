@@ -52,7 +52,7 @@ def table_of(evaluation: Path, name: str, method: str, seed: int) -> pd.DataFram
 
 def print_differences(scores: pd.DataFrame) -> None:
     """Print how the network with an adversary differs from the other, correction by correction."""
-    values = scores.set_index(["Features", "Correction", "Metric", "Seed"])["Value"]
+    values = scores.set_index(["Features", "Correction", "Metric", "Seed"])["Value"].sort_index()
     for correction in dict.fromkeys(scores["Correction"]):
         level = "uncorrected" if correction == "uncorrected" else "none"
         for metric in METRICS:
@@ -68,7 +68,7 @@ def main() -> None:
     """Train, score, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=4, help="further trainings of each network (at least one)")
-    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--cores", default="all")
     options = parser.parse_args()
     config = yaml.safe_load(CONFIG.read_text())
     evaluation = ROOT / "results" / config["campaign"] / "campaign" / "evaluation"
@@ -77,7 +77,7 @@ def main() -> None:
     path = ROOT / "results" / config["campaign"] / "seeds.yaml"
     path.write_text(yaml.safe_dump(with_seeds(config, options.seeds), sort_keys=False))
     files = [str((evaluation / f"{target}.batches.parquet").relative_to(ROOT)) for target in targets]
-    command = ["platewise", "run", "--cores", str(options.cores), "--configfile", str(path), "--", *files]
+    command = ["platewise", "run", "--cores", options.cores, "--configfile", str(path), "--", *files]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         sys.exit("the trainings failed; what is above says why")
     scores = pd.concat([table_of(evaluation, *training) for training in trainings], ignore_index=True)
