@@ -26,6 +26,7 @@ from platewise.config.measure import MeasureConfig  # noqa: E402
 from platewise.measure.cellprofiler import SETTINGS  # noqa: E402
 from platewise.measure.field import measure_field  # noqa: E402
 from platewise.measure.groups import GROUPS  # noqa: E402
+from platewise.measure.names import group_compartments  # noqa: E402
 from platewise.measure.objects import compartments, under  # noqa: E402
 
 CHANNELS = ["DNA", "ER", "RNA", "AGP", "Mito"]
@@ -87,7 +88,7 @@ def given_parts(image, labels, config):
     pixels = {compartment: under(own, scaled, config.full_scale) for compartment, own in objects.items()}
     for settings in config.groups:
         group = GROUPS[settings.group]
-        yield group, settings, {compartment: pixels[compartment] for compartment in group.compartments}
+        yield group, settings, {compartment: pixels[compartment] for compartment in group_compartments(settings.group)}
 
 
 def groups(image, labels, config):

@@ -39,8 +39,8 @@ def compared(first: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_a_difference_and_its_interval_by_hand() -> None:
-    first = {"map_moa": Drawn(0.8, np.array([0.7, 0.8, 0.9, 0.8]))}
-    other = {"map_moa": Drawn(0.5, np.array([0.5, 0.4, 0.4, np.nan]))}
+    first = {"map_moa": Drawn(0.8, np.array([0.7, 0.8, 0.9, 0.8]), 10**9)}
+    other = {"map_moa": Drawn(0.5, np.array([0.5, 0.4, 0.4, np.nan]), 10**9)}
     row = score_differences({FIRST: first, OTHER: other}, FIRST).iloc[0]
     assert row["Difference"] == pytest.approx(0.3)
     # Of the differences 0.2, 0.4 and 0.5.

@@ -68,14 +68,14 @@ def evaluated(wells: pd.DataFrame, note: str = "") -> tuple[pd.DataFrame, pd.Dat
 
 
 def test_a_campaign_with_phenotype_beats_every_baseline() -> None:
-    scores, curve = evaluated(campaign())
+    scores, curve = evaluated(campaign(18, moas=6))
     own = scores[scores["Baseline"] == ""].set_index("Metric")
     assert set(own.index) == METRICS
     for metric in ("map_moa", "map_replicate", "percent_replicating", "nsc"):
         assert own.loc[metric, "Value"] > 0.95
         assert own.loc[metric, "PValue"] == 1 / 31
     assert own.loc["enrichment@1", "Value"] > 5
-    assert own.loc["nsc", ["Evaluated", "Total"]].tolist() == [12, 12]
+    assert own.loc["nsc", ["Evaluated", "Total"]].tolist() == [18, 18]
     baselines = scores[(scores["Baseline"] != "") & scores["Metric"].isin(["map_moa", "nsc", "map_replicate"])]
     assert (baselines["PValue"] < 0.05).all()
     assert (baselines["Note"] == "").all()
@@ -84,8 +84,15 @@ def test_a_campaign_with_phenotype_beats_every_baseline() -> None:
     assert list(scores) == SCORE_COLUMNS
 
 
+def test_four_mechanisms_are_too_few_to_beat_a_baseline() -> None:
+    scores, _ = evaluated(campaign())
+    held = scores[(scores["Baseline"] != "") & (scores["Metric"] == "map_moa")]
+    assert held["PValue"].isna().all()
+    assert set(held["Note"]) == {"4 independent groups cannot give a p below 0.062"}
+
+
 def test_a_campaign_without_phenotype_is_marked() -> None:
-    scores, _ = evaluated(campaign(strength=0.0))
+    scores, _ = evaluated(campaign(18, moas=6, strength=0.0))
     own = scores[scores["Baseline"] == ""].set_index("Metric")
     assert own.loc["map_moa", "PValue"] > 0.05
     assert own.loc["map_replicate", "PValue"] > 0.05
@@ -145,7 +152,7 @@ def test_an_annotation_of_one_perturbation_is_not_scored_and_counted() -> None:
 
 
 def test_a_baseline_that_explains_everything_is_not_beaten() -> None:
-    wells = campaign(strength=0.0)
+    wells = campaign(18, moas=6, strength=0.0)
     moa = [int(moa[-1]) if moa else 9 for moa in wells["Metadata_MOA"]]
     wells["Metadata_CellCount"] = 1000 * np.array(moa) + wells["Metadata_CellCount"] // 50
     scores, _ = evaluated(wells)

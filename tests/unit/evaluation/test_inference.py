@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, permutation_test
 
-from platewise.evaluation.inference import benjamini_hochberg, bootstrap_interval, paired_p
+from platewise.evaluation.inference import benjamini_hochberg, bootstrap_interval, expanded_interval, paired_p
 from platewise.evaluation.items import Items
 
 
@@ -55,6 +55,24 @@ def test_the_interval_covers_the_mean() -> None:
         low, high = bootstrap_interval(Items(values, clusters), 300, rng)
         covered.append(low <= 0.4 <= high)
     assert 0.88 <= np.mean(covered) <= 0.99
+
+
+def test_few_units_widen_the_interval() -> None:
+    draws = np.linspace(0, 1, 100_001)
+    # Of 5 units: Phi(-sqrt(5 / 4) * 2.776) = 0.00095; of very many 0.025.
+    np.testing.assert_allclose(expanded_interval(draws, 5), [0.00095, 0.99905], atol=1e-5)
+    np.testing.assert_allclose(expanded_interval(draws, 10**9), [0.025, 0.975], atol=1e-5)
+    assert expanded_interval(np.stack([draws, 2 * draws], axis=1), 5)[1].tolist() == pytest.approx(
+        [0.99905, 1.9981], abs=1e-4
+    )
+    assert np.isnan(expanded_interval(draws, 1)).all()
+
+
+def test_the_interval_of_few_perturbations_covers_the_mean() -> None:
+    rng = np.random.default_rng(3)
+    intervals = [bootstrap_interval(Items(rng.normal(size=6), np.arange(6)), 400, rng) for _ in range(400)]
+    # Plain percentiles cover 0.86.
+    assert 0.92 <= np.mean([low <= 0 <= high for low, high in intervals]) <= 0.98
 
 
 def test_one_perturbation_has_no_interval() -> None:

@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression
 
 from platewise.evaluation.comparable import comparable_groups
 from platewise.evaluation.items import CannotScoreError
-from platewise.evaluation.mixing import ilisi, kbet_acceptance, regression_share, silhouettes
+from platewise.evaluation.mixing import chance_silhouettes, ilisi, kbet_acceptance, regression_share, silhouettes
 from platewise.evaluation.probe import probe
 
 BATCHES = np.repeat(["a", "b"], 60)
@@ -30,6 +30,20 @@ def test_mixed_and_separate_batches() -> None:
     assert ilisi(separate, BATCHES).mean() == pytest.approx(1.0, abs=1e-6)
     assert regression_share(mixed, BATCHES) < 0.05
     assert regression_share(separate, BATCHES) > 0.95
+
+
+def test_a_silhouette_by_chance_hangs_on_the_profiles_alone() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat(["a", "b", "c", "d"], 2)
+    for directions in (128, 2):
+        drawn = [rng.normal(size=(8, directions)) for _ in range(60)]
+        found = [silhouettes(values, labels, "euclidean").mean() for values in drawn]
+        chance = [chance_silhouettes(values, labels, "euclidean", 20, rng).mean() for values in drawn]
+        # Nothing tells the labels apart, and the more so the fewer directions there are.
+        assert np.mean(chance) == pytest.approx(np.mean(found), abs=3 * np.std(found) / 60**0.5)
+        assert np.mean(chance) < (-0.02 if directions == 128 else -0.1)
+    apart = two_batches(20.0)
+    assert chance_silhouettes(apart, BATCHES, "euclidean", 20, rng).mean() == pytest.approx(0, abs=0.05)
 
 
 def test_regression_share_is_that_of_a_regression() -> None:

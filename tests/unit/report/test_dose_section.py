@@ -32,7 +32,7 @@ def test_every_tested_perturbation_has_its_answer(tables):
     assert (found.drawn, found.responses, found.more) == (1, 1, 0)
     assert found.sentences[0] == (
         "Of 3 perturbations with enough doses, 1 responded to the dose, 1 acted without a trend that could be shown, "
-        "and 1 did not leave the controls. 2 others had fewer than 4 doses with wells."
+        "and 1 had no response that could be shown. 2 others had fewer than 4 doses with wells."
     )
 
 

@@ -170,23 +170,26 @@ def test_a_change_is_clear_only_where_intervals_part(before, after, change):
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "better", "change"),
+    ("before", "after", "better", "half", "change"),
     [
-        (0.4, 0.1, "lower", "better"),
-        (0.4, 0.6, "lower", "worse"),
-        (1.0, 1.5, "higher", "better"),
-        (1.0, 1.0, "higher", "no clear change"),
+        (0.4, 0.1, "lower", 0.01, "better"),
+        (0.4, 0.6, "lower", 0.01, "worse"),
+        (1.0, 1.5, "higher", 0.01, "better"),
+        (1.0, 1.0, "higher", 0.01, "no clear change"),
+        (1.0, 1.5, "higher", 0.3, "no clear change"),
+        # Without intervals nothing is clear.
+        (0.4, 0.1, "lower", np.nan, ""),
     ],
 )
-def test_change_of_a_batch_metric(before, after, better, change):
+def test_change_of_a_batch_metric(before, after, better, half, change):
     table = pd.DataFrame(
         {
             "Features": "deep",
             "Correction": ["none", "combat"],
             "Metric": "ilisi",
             "Value": [before, after],
-            "Low": np.nan,
-            "High": np.nan,
+            "Low": [before - half, after - half],
+            "High": [before + half, after + half],
             "Better": better,
             "Note": "",
         }
@@ -195,3 +198,23 @@ def test_change_of_a_batch_metric(before, after, better, change):
 
     assert [cell.change for cell in row.cells] == ["", change, ""]
     assert row.cells[2].text == "not run"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "chance", "change"),
+    [
+        # A probe: guessing is 0.25. Telling batches worse than that is guessing, too.
+        (0.25, 0.005, (0.25, 0.25), "no clear change"),
+        (0.60, 0.005, (0.25, 0.25), "better"),
+        # Silhouettes: less than before, and no less above chance.
+        (-0.02, -0.08, (-0.03, -0.09), "no clear change"),
+        (0.30, -0.08, (-0.03, -0.09), "better"),
+    ],
+)
+def test_a_batch_metric_is_taken_from_what_it_is_by_chance(before, after, chance, change):
+    table = pd.DataFrame({"Value": [before, after], "Chance": chance, "Correction": ["none", "combat"]})
+    table = table.assign(Low=table["Value"] - 0.002, High=table["Value"] + 0.002)
+    table = table.assign(Features="deep", Metric="probe_batch", Better="lower", Note="")
+    (row,) = batch_rows(table, ["none", "combat"])
+
+    assert row.cells[1].change == change

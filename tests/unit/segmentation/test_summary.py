@@ -73,8 +73,8 @@ def test_images_of_a_group_are_drawn_together():
 
 def test_intervals_are_those_of_the_campaigns_scores():
     rng = np.random.default_rng(5)
-    values, groups = rng.random(60), rng.integers(0, 20, 60)
-    mine = summarise(rows_of("m", values, groups=[f"g{group:02d}" for group in groups]), resamples=4000)
+    values, groups = rng.random(600), rng.integers(0, 200, 600)
+    mine = summarise(rows_of("m", values, groups=[f"g{group:03d}" for group in groups]), resamples=4000)
     found = pick(mine, Class="all", Measure="f1@0.5")
     low, high = bootstrap_interval(Items(values, groups), 4000, np.random.default_rng(1))
     assert (found.Low, found.High) == pytest.approx((low, high), abs=0.01)
@@ -119,7 +119,7 @@ def test_p_is_twice_that_of_the_campaigns_one_sided_test():
     rng = np.random.default_rng(2)
     base, groups = rng.random(40), rng.integers(0, 15, 40)
     better = base + rng.normal(0.04, 0.1, 40)
-    names = [f"g{group:02d}" for group in groups]
+    names = [f"g{group:03d}" for group in groups]
     rows = pd.concat([rows_of("a", base, groups=names), rows_of("b", better, groups=names)])
     found = pick(compare_engines(rows, "a", permutations=20000), Class="all", Measure="pq").PValue
     expected = paired_p(Items(better, groups), Items(base, groups), 20000, np.random.default_rng(3))

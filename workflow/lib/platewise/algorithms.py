@@ -20,7 +20,7 @@ ALGORITHMS: dict[str, int] = {
     "correction": 1,
     "network": 3,
     "shortlist": 1,
-    "evaluation": 4,
+    "evaluation": 5,
     "explanation": 1,
     "screens": 1,
     "ploidy": 1,

@@ -13,12 +13,20 @@ from platewise.columns import BATCH, MOA, PERTURBATION, PLATE
 from platewise.config.evaluation import EvaluationConfig
 from platewise.config.network import NetworkConfig
 from platewise.correction.correct import correction_note
-from platewise.evaluation.annotations import annotation_matches
+from platewise.evaluation.annotations import annotation_matches, by_annotation
 from platewise.evaluation.comparable import comparable_groups
 from platewise.evaluation.inference import bootstrap_interval
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import Campaign, describe, read_levels
-from platewise.evaluation.mixing import FEWEST_WELLS, KBET_WELLS, ilisi, kbet_acceptance, regression_share, silhouettes
+from platewise.evaluation.mixing import (
+    FEWEST_WELLS,
+    KBET_WELLS,
+    chance_silhouettes,
+    ilisi,
+    kbet_acceptance,
+    regression_share,
+    silhouettes,
+)
 from platewise.evaluation.precision import annotation_precision, mean_precision, replicate_precision
 from platewise.evaluation.probe import Probe, probe
 from platewise.evaluation.scores import NAN, join_notes
@@ -33,6 +41,9 @@ BATCH_COLUMNS = ["Features", "Correction", "Metric", "Value", "Low", "High", "Ch
 UNCORRECTED = "uncorrected"
 # Controls are what plates are centred on and what some corrections are fitted on.
 CONTROLS_ONLY = "on negative controls alone, on which plates are centred: other wells may do worse"
+# What a silhouette is by chance is a mean over wells: with many of them few deals of the batches suffice.
+_DEALT_WELLS = 20_000
+_MOST_DEALS, _FEWEST_DEALS = 20, 2
 NOTHING_COMPARABLE = "nothing is comparable: no control or treatment has two wells in each of two batches"
 
 Row = dict[str, Any]
@@ -130,8 +141,10 @@ def score_batches(
     return table.assign(Features=features, Correction=correction)[BATCH_COLUMNS]
 
 
-def batch_silhouettes(campaign: Campaign) -> Items:
-    """Return the silhouette by batch of every comparable well, within its group.
+def batch_silhouettes(campaign: Campaign, seed: int) -> tuple[Items, float]:
+    """Return the silhouette by batch of every comparable well, within its group, and their mean by chance.
+
+    Chance deals the batches of a group to its wells anew.
 
     Raises
     ------
@@ -142,7 +155,10 @@ def batch_silhouettes(campaign: Campaign) -> Items:
     batches = metadata[BATCH].to_numpy(dtype=str)
     groups = _require_groups(metadata)
     widths = np.concatenate([silhouettes(values[rows], batches[rows], "euclidean") for rows in groups])
-    return Items(widths, np.arange(len(widths)))
+    deals = int(np.clip(_DEALT_WELLS // len(widths), _FEWEST_DEALS, _MOST_DEALS))
+    rng = np.random.default_rng(seed)
+    chance = [chance_silhouettes(values[rows], batches[rows], "euclidean", deals, rng) for rows in groups]
+    return Items(widths, np.arange(len(widths))), float(np.concatenate(chance).mean())
 
 
 def batch_probe(campaign: Campaign, seed: int) -> Probe:
@@ -193,7 +209,7 @@ def _mixing_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
     expected = float(np.average(chance, weights=sizes)) if large else NAN
     about = f"about {expected:.3f} by chance" if large else ""
     return [
-        _items_row("silhouette_batch", lambda: batch_silhouettes(campaign), config, better="lower"),
+        _silhouette_row(campaign, config),
         _group_row("kbet_acceptance", testable, acceptance, "higher", too_few, config),
         _group_row("ilisi", large, diversity, "higher", small, config, of_batches),
         # One number a group: an interval over its wells would be empty.
@@ -217,6 +233,16 @@ def _group_row(
     items = Items(values, np.arange(len(values)))
     interval = bootstrap_interval(items, config.bootstraps, np.random.default_rng(config.seed))
     return _row(metric, items.score, interval, better, note)
+
+
+def _silhouette_row(campaign: Campaign, config: EvaluationConfig) -> Row:
+    try:
+        items, chance = batch_silhouettes(campaign, config.seed)
+    except CannotScoreError as reason:
+        return _row("silhouette_batch", NAN, (NAN, NAN), "lower", str(reason))
+    interval = bootstrap_interval(items, config.bootstraps, np.random.default_rng(config.seed))
+    note = f"{chance:.3f} by chance"
+    return _row("silhouette_batch", items.score, interval, "lower", note) | {"Chance": chance}
 
 
 def _probe_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
@@ -259,7 +285,8 @@ def _biology_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
 
     def annotations() -> Items:
         known = campaign.perturbations.annotated()
-        return mean_precision(annotation_precision(Cosine(known.values), annotation_matches(known.metadata[MOA])))
+        moas = known.metadata[MOA]
+        return by_annotation(mean_precision(annotation_precision(Cosine(known.values), annotation_matches(moas))), moas)
 
     return [
         _items_row("silhouette_perturbation", lambda: _perturbation_silhouettes(campaign), config, caution),
@@ -269,15 +296,13 @@ def _biology_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
     ]
 
 
-def _items_row(
-    metric: str, compute: Callable[[], Items], config: EvaluationConfig, note: str = "", better: str = "higher"
-) -> Row:
+def _items_row(metric: str, compute: Callable[[], Items], config: EvaluationConfig, note: str = "") -> Row:
     try:
         items = compute()
     except CannotScoreError as reason:
-        return _row(metric, NAN, (NAN, NAN), better, str(reason))
+        return _row(metric, NAN, (NAN, NAN), "higher", str(reason))
     interval = bootstrap_interval(items, config.bootstraps, np.random.default_rng(config.seed))
-    return _row(metric, items.score, interval, better, note)
+    return _row(metric, items.score, interval, "higher", note)
 
 
 def _perturbation_silhouettes(campaign: Campaign) -> Items:

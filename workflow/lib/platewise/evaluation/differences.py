@@ -15,10 +15,10 @@ from platewise.config.campaign import CLASSICAL
 from platewise.config.evaluation import EvaluationConfig
 from platewise.config.network import NetworkConfig
 from platewise.correction.correct import correction_note
-from platewise.evaluation.annotations import annotation_matches
+from platewise.evaluation.annotations import annotation_matches, by_annotation
 from platewise.evaluation.batches import batch_probe, batch_silhouettes
 from platewise.evaluation.enrichment import bootstrap_odds_ratios, enrichment_items, few_pairs, rank_pairs
-from platewise.evaluation.inference import bootstrap_means
+from platewise.evaluation.inference import bootstrap_means, expanded_interval
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import Campaign, read_levels
 from platewise.evaluation.precision import annotation_precision, mean_precision, replicate_precision
@@ -49,10 +49,11 @@ Variant = tuple[str, str]
 
 @dataclass(frozen=True)
 class Drawn:
-    """A score and its value in every resample, ``(resamples,)``; why there is none, or a caution, in ``note``."""
+    """A score and its value in every resample, ``(resamples,)``, of how many units; why there is none, or a caution."""
 
     value: float
     draws: np.ndarray
+    units: int
     note: str = ""
 
 
@@ -128,7 +129,7 @@ def score_differences(scores: Mapping[Variant, Mapping[str, Drawn]], preset: Var
             one, two = scores[first][metric], scores[other][metric]
             draws = one.draws - two.draws
             draws = draws[np.isfinite(draws)]
-            low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) else (NAN, NAN)
+            low, high = expanded_interval(draws, one.units) if len(draws) else (NAN, NAN)
             difference = one.value - two.value
             note = join_notes(*dict.fromkeys([*one.note.split("; "), *two.note.split("; ")]))
             better = METRICS[metric.partition("@")[0]].better
@@ -151,7 +152,7 @@ def draw_scores(campaign: Campaign, config: EvaluationConfig, note: str = "") ->
             drawn = metric.draw(campaign, config, np.random.default_rng(config.seed))
             found[full] = replace(drawn, note=join_notes(drawn.note, note))
         except CannotScoreError as reason:
-            found[full] = Drawn(NAN, np.full(config.bootstraps, NAN), str(reason))
+            found[full] = Drawn(NAN, np.full(config.bootstraps, NAN), 0, str(reason))
     return found
 
 
@@ -159,7 +160,7 @@ def _draw_items(
     compute: Callable[[Campaign], Items], campaign: Campaign, config: EvaluationConfig, rng: np.random.Generator
 ) -> Drawn:
     items = compute(campaign)
-    return Drawn(items.score, bootstrap_means(items, config.bootstraps, rng))
+    return Drawn(items.score, bootstrap_means(items, config.bootstraps, rng), items.evaluated_clusters)
 
 
 def _replicates(campaign: Campaign) -> Items:
@@ -170,7 +171,8 @@ def _replicates(campaign: Campaign) -> Items:
 
 def _annotations(campaign: Campaign) -> Items:
     level = campaign.perturbations.annotated()
-    return mean_precision(annotation_precision(Cosine(level.values), annotation_matches(level.metadata[MOA])))
+    moas = level.metadata[MOA]
+    return by_annotation(mean_precision(annotation_precision(Cosine(level.values), annotation_matches(moas))), moas)
 
 
 def _draw_enrichment(campaign: Campaign, config: EvaluationConfig, rng: np.random.Generator) -> Drawn:
@@ -179,7 +181,16 @@ def _draw_enrichment(campaign: Campaign, config: EvaluationConfig, rng: np.rando
     ranked = rank_pairs(Cosine(level.values), config.seed)
     value = enrichment_items(ranked, matches, share).score
     draws = bootstrap_odds_ratios(ranked, matches, [share], config.bootstraps, rng)[:, 0]
-    return Drawn(value, draws, few_pairs(ranked, matches, share))
+    return Drawn(value, draws, len(matches), few_pairs(ranked, matches, share))
+
+
+def _draw_silhouettes(campaign: Campaign, config: EvaluationConfig, rng: np.random.Generator) -> Drawn:
+    items, chance = batch_silhouettes(campaign, config.seed)
+    # What chance gives differs between kinds of profiles; less than that was equalised, and is no better mixed.
+    above = np.maximum(bootstrap_means(items, config.bootstraps, rng) - chance, 0)
+    note = "less the silhouettes that chance gives"
+    below = "less than chance counts as chance" if items.score < chance else ""
+    return Drawn(max(items.score - chance, 0.0), above, items.evaluated, join_notes(note, below))
 
 
 def _draw_probe(campaign: Campaign, config: EvaluationConfig, rng: np.random.Generator) -> Drawn:
@@ -192,14 +203,15 @@ def _draw_probe(campaign: Campaign, config: EvaluationConfig, rng: np.random.Gen
     # What is told worse than by guessing was equalised between the plates that the probe learned from: it is no better
     # hidden than what is guessed.
     below = f"less than chance ({found.chance:.3f}) counts as chance" if found.accuracy < found.chance else ""
-    return Drawn(max(found.accuracy, found.chance), np.maximum(np.mean(shares, axis=0), found.chance), below)
+    drawn = np.maximum(np.mean(shares, axis=0), found.chance)
+    return Drawn(max(found.accuracy, found.chance), drawn, len(found.codes), below)
 
 
 METRICS = {
     "enrichment": Metric(_draw_enrichment, "higher"),
     "map_moa": Metric(partial(_draw_items, _annotations), "higher"),
     "map_replicate": Metric(partial(_draw_items, _replicates), "higher"),
-    "silhouette_batch": Metric(partial(_draw_items, batch_silhouettes), "lower"),
+    "silhouette_batch": Metric(_draw_silhouettes, "lower"),
     "probe_batch": Metric(_draw_probe, "lower"),
 }
 

@@ -12,7 +12,7 @@ from platewise.columns import BATCH, MOA, PERTURBATION, PLATE
 from platewise.config.evaluation import EvaluationConfig
 from platewise.config.network import NetworkConfig
 from platewise.correction.correct import correction_note
-from platewise.evaluation.annotations import annotation_matches, permuted_matches, require_matches
+from platewise.evaluation.annotations import annotation_matches, by_annotation, permuted_matches, require_matches
 from platewise.evaluation.enrichment import (
     RankedPairs,
     count_hits,
@@ -25,7 +25,6 @@ from platewise.evaluation.enrichment import (
     rests_on,
     tops,
 )
-from platewise.evaluation.inference import paired_p
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import BASELINES, SCORE, SHUFFLED_BASELINE, Campaign, describe, read_levels
 from platewise.evaluation.nearest import in_several_batches, nearest_match, same_perturbation, shared_batch
@@ -44,7 +43,7 @@ from platewise.evaluation.scores import (
     NAN,
     Family,
     Row,
-    beaten_note,
+    held_against,
     row,
     score_family,
     score_table,
@@ -217,15 +216,16 @@ def _replicating_family(campaign: Campaign, config: EvaluationConfig, limits: di
 
 def _annotation_families(campaign: Campaign, config: EvaluationConfig) -> list[Family]:
     level = campaign.perturbations.annotated()
-    matches = annotation_matches(level.metadata[MOA])
+    moas = level.metadata[MOA]
+    matches = annotation_matches(moas)
     total = len(campaign.perturbations.metadata)
     null = PrecisionNull(config.null_size, config.seed)
 
     def precision(similarity: Similarity, labels: np.ndarray) -> dict[str, Items]:
         found = annotation_precision(similarity, labels)
         return {
-            "map_moa": mean_precision(found),
-            "map_moa_significant": significant_precision(found, null, config.max_q),
+            "map_moa": by_annotation(mean_precision(found), moas),
+            "map_moa_significant": by_annotation(significant_precision(found, null, config.max_q), moas),
         }
 
     top: dict[Similarity, np.ndarray] = {}
@@ -235,7 +235,7 @@ def _annotation_families(campaign: Campaign, config: EvaluationConfig) -> list[F
         if similarity not in top:
             # A shuffle of the labels leaves the similarities where they are.
             top[similarity] = tops(similarity)
-        return {"dp_enrichment": dp_enrichment(top[similarity], labels)}
+        return {"dp_enrichment": by_annotation(dp_enrichment(top[similarity], labels), moas)}
 
     similarities = level.similarities()
     return [
@@ -277,7 +277,7 @@ def _nearest_family(name: str, campaign: Campaign, kept: np.ndarray, note: str) 
 
     def compute(similarity: Similarity, labels: np.ndarray) -> dict[str, Items]:
         require_matches(labels)
-        return {name: nearest_match(similarity, labels, excluded, clusters)}
+        return {name: by_annotation(nearest_match(similarity, labels, excluded), metadata[MOA])}
 
     def shuffle(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         # An annotation belongs to a perturbation: all its doses take the annotation of the same other perturbation.
@@ -302,6 +302,10 @@ def _enrichment(campaign: Campaign, config: EvaluationConfig) -> tuple[list[Row]
         empty = [_empty_curve(shares, baseline, str(reason)) for baseline in (SCORE, *BASELINES)]
         return unscored([name], str(reason), total), pd.concat(empty, ignore_index=True)
     rng = np.random.default_rng(config.seed)
+
+    def headline(ranked: RankedPairs, order: np.ndarray | None = None) -> Items:
+        return by_annotation(enrichment_items(ranked, matches, config.headline_share, order), level.metadata[MOA])
+
     ranked: dict[str, RankedPairs] = {}
     rows, curves = [], []
     for baseline, similarity in level.similarities().items():
@@ -312,19 +316,16 @@ def _enrichment(campaign: Campaign, config: EvaluationConfig) -> tuple[list[Row]
         ranked[baseline] = rank_pairs(similarity, config.seed)
         curve = enrichment_curve(ranked[baseline], matches, shares, config.permutations, config.bootstraps, config.seed)
         curves.append(curve.assign(Baseline=baseline))
-        items = enrichment_items(ranked[baseline], matches, config.headline_share)
+        items = headline(ranked[baseline])
         point = curve[curve["Share"] == config.headline_share].iloc[0]
         p, note = float(point["PValue"]), few_pairs(ranked[baseline], matches, config.headline_share)
         if baseline != SCORE:
-            score = enrichment_items(ranked[SCORE], matches, config.headline_share)
-            p = paired_p(score, items, config.permutations, rng)
-            note = beaten_note(p)
+            p, note = held_against(headline(ranked[SCORE]), items, config, rng)
         interval = (float(point["Low"]), float(point["High"]))
         rows.append(row(name, items.score, interval, len(matches), total, baseline, p, note))
     dealt = [rng.permutation(len(matches)) for _ in range(config.shuffles)]
-    score = enrichment_items(ranked[SCORE], matches, config.headline_share)
-    shuffled = [enrichment_items(ranked[SCORE], matches, config.headline_share, order) for order in dealt]
-    rows.append(shuffled_row(name, score, shuffled, total, config, rng))
+    shuffled = [headline(ranked[SCORE], order) for order in dealt]
+    rows.append(shuffled_row(name, headline(ranked[SCORE]), shuffled, total, config, rng))
     curves.append(_shuffled_curve(ranked[SCORE], matches, dealt, shares))
     return rows, pd.concat(curves, ignore_index=True)
 

@@ -8,19 +8,40 @@ from platewise.evaluation.items import Items
 
 
 def bootstrap_interval(items: Items, resamples: int, rng: np.random.Generator) -> tuple[float, float]:
-    """Return the 95 % percentile interval of the mean, perturbations resampled with all their items.
+    """Return the 95 % interval (`expanded_interval`) of the mean, clusters resampled with all their items.
 
-    NaN with fewer than two perturbations.
+    NaN with fewer than two clusters.
     """
-    low, high = np.quantile(bootstrap_means(items, resamples, rng), [0.025, 0.975])
+    low, high = expanded_interval(bootstrap_means(items, resamples, rng), items.evaluated_clusters)
     return float(low), float(high)
 
 
-def bootstrap_means(items: Items, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the mean of every resample, ``(resamples,)``: perturbations resampled with all their items.
+def expanded_interval(draws: np.ndarray, units: int) -> np.ndarray:
+    """Return the expanded 95 % percentile interval of a bootstrap, ``(2,)``, or ``(2, columns)``.
 
-    Generators in the same state draw the same perturbations for every metric with values of the same items, so that
-    such means may be subtracted. NaN with fewer than two perturbations.
+    Percentiles of resamples of few units are too narrow, by the factor between n and n - 1 and between the normal
+    distribution and Student's: further ones are taken (Hesterberg 2015, What teachers should know about the bootstrap).
+
+    Parameters
+    ----------
+    draws
+        One value a resample, ``(resamples,)`` or ``(resamples, columns)``.
+    units
+        How many units were drawn in each; NaN is returned below two.
+    """
+    if units < 2:
+        return np.full((2, *draws.shape[1:]), np.nan)
+    from scipy.stats import norm, t
+
+    tail = norm.cdf(-np.sqrt(units / (units - 1)) * t.ppf(0.975, units - 1))
+    return np.quantile(draws, [tail, 1 - tail], axis=0)
+
+
+def bootstrap_means(items: Items, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the mean of every resample, ``(resamples,)``: clusters resampled with all their items.
+
+    Generators in the same state draw the same clusters for every metric with values of the same items, so that
+    such means may be subtracted. NaN with fewer than two clusters.
     """
     sums, counts = _by_cluster(items.values, items.clusters)
     if len(sums) < 2:
@@ -47,7 +68,7 @@ def bootstrap_ratios(sums: np.ndarray, counts: np.ndarray, resamples: int, rng: 
 def paired_p(score: Items, baseline: Items, permutations: int, rng: np.random.Generator) -> float:
     """Test whether a score is larger than a baseline's on the same items.
 
-    For every perturbation the two are exchanged or not, at random (a sign flip of its summed difference): p is the
+    For every cluster the two are exchanged or not, at random (a sign flip of its summed difference): p is the
     share of such exchanges, the real one included, that give at least the real mean difference. One-sided. NaN when no
     item has both values.
     """

@@ -22,7 +22,8 @@ class Items:
     values
         One value an item (perturbation or treatment), NaN where it cannot be scored, ``(items,)``.
     clusters
-        Perturbation of each item, from 0, ``(items,)``: items of one perturbation are resampled together.
+        What of each item, from 0, ``(items,)``: items of one cluster are resampled together. The perturbation of
+        each, or its annotation where the values of an annotation's perturbations hang together.
     statistic
         The score where it is not the mean of the values (an odds ratio).
     """
@@ -35,6 +36,11 @@ class Items:
     def evaluated(self) -> int:
         """Number of items with a value."""
         return int(np.isfinite(self.values).sum())
+
+    @property
+    def evaluated_clusters(self) -> int:
+        """Number of clusters with a value."""
+        return len(np.unique(self.clusters[np.isfinite(self.values)]))
 
     @property
     def score(self) -> float:

@@ -31,6 +31,18 @@ def silhouettes(values: np.ndarray, labels: np.ndarray, metric: str) -> np.ndarr
     return silhouette_samples(values, labels, metric=metric)
 
 
+def chance_silhouettes(
+    values: np.ndarray, labels: np.ndarray, metric: str, rounds: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the mean silhouette width of each row with the labels dealt to the rows anew, ``(rows,)``.
+
+    What a silhouette is by chance is not 0: it is the lower, the fewer rows a label has, the more labels there are, and
+    the fewer directions the values take, whatever the labels mean. See `silhouettes` for the other parameters.
+    """
+    dealt = [silhouettes(values, rng.permutation(labels), metric) for _ in range(rounds)]
+    return np.mean(dealt, axis=0)
+
+
 def kbet_acceptance(values: np.ndarray, batches: np.ndarray) -> np.ndarray:
     """Return for each row whether its neighbourhood has the batches in the group's proportions (1) or not (0).
 

@@ -14,7 +14,7 @@ from platewise.evaluation.similarity import Similarity
 _BLOCK = 512
 
 
-def nearest_match(similarity: Similarity, matches: np.ndarray, excluded: np.ndarray, clusters: np.ndarray) -> Items:
+def nearest_match(similarity: Similarity, matches: np.ndarray, excluded: np.ndarray) -> Items:
     """Return 1 for each treatment whose nearest allowed neighbour shares its annotation, else 0.
 
     Neighbours at the same similarity share the answer: the value is the share of them that match. A treatment of which
@@ -28,8 +28,6 @@ def nearest_match(similarity: Similarity, matches: np.ndarray, excluded: np.ndar
         Whether two share an annotation, bool ``(treatments, treatments)``.
     excluded
         Pairs that are not allowed, bool of the same shape.
-    clusters
-        Perturbation of each treatment, ``(treatments,)``.
 
     Raises
     ------
@@ -50,7 +48,7 @@ def nearest_match(similarity: Similarity, matches: np.ndarray, excluded: np.ndar
         raise CannotScoreError(
             "no two treatments share an annotation but those of a perturbation or batch that is to be left out"
         )
-    return Items(values, clusters)
+    return Items(values, everything)
 
 
 def same_perturbation(perturbations: Sequence[str]) -> np.ndarray:

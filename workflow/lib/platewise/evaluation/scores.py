@@ -141,14 +141,24 @@ def shuffled_row(
     values = np.array([items.score for items in shuffled])
     mean = Items(_column_means(shuffled), observed.clusters)
     low, high = np.quantile(values, [0.025, 0.975])
-    p = paired_p(observed, mean, config.permutations, rng)
+    p, note = held_against(observed, mean, config, rng)
     interval = (float(low), float(high))
-    return row(name, float(np.median(values)), interval, mean.evaluated, total, SHUFFLED_BASELINE, p, beaten_note(p))
+    return row(name, float(np.median(values)), interval, mean.evaluated, total, SHUFFLED_BASELINE, p, note)
 
 
-def beaten_note(p: float) -> str:
-    """Return the mark of a score that is not better than a baseline."""
-    return NOT_BEATEN if not p < _ALPHA else ""
+def held_against(
+    score: Items, baseline: Items, config: EvaluationConfig, rng: np.random.Generator
+) -> tuple[float, str]:
+    """Return the paired p of a score against a baseline, and the mark of one that is not better.
+
+    p is NaN, and the mark says so, where there are so few clusters that not even a better one in each could be told.
+    """
+    p = paired_p(score, baseline, config.permutations, rng)
+    least = 0.5**score.evaluated_clusters
+    if least >= _ALPHA and np.isfinite(p):
+        groups = f"{score.evaluated_clusters} independent group{'' if score.evaluated_clusters == 1 else 's'}"
+        return NAN, f"{groups} cannot give a p below {least:.2g}"
+    return p, "" if p < _ALPHA else NOT_BEATEN
 
 
 def score_table(rows: list[Row], features: str, correction: str, note: str) -> pd.DataFrame:
@@ -201,9 +211,9 @@ def _baseline_row(
     if isinstance(similarity, str):
         return row(name, NAN, (NAN, NAN), 0, family.total, baseline, NAN, similarity)
     items = family.compute(similarity, family.labels)[name]
-    p = paired_p(observed, items, config.permutations, rng)
+    p, note = held_against(observed, items, config, rng)
     interval = bootstrap_interval(items, config.bootstraps, rng)
-    return row(name, items.score, interval, items.evaluated, family.total, baseline, p, beaten_note(p))
+    return row(name, items.score, interval, items.evaluated, family.total, baseline, p, note)
 
 
 def _column_means(shuffled: list[Items]) -> np.ndarray:

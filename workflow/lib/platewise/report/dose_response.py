@@ -168,7 +168,7 @@ def _summary(table: pd.DataFrame) -> str:
     words = f"Of {plural(tested, 'perturbation')} with enough doses, {counts.get(RESPONSE, 0):,} responded to the dose"
     if counts.get(NO_TREND, 0):
         words += f", {counts[NO_TREND]:,} acted without a trend that could be shown"
-    words += f", and {counts.get(NO_RESPONSE, 0):,} did not leave the controls."
+    words += f", and {counts.get(NO_RESPONSE, 0):,} had no response that could be shown."
     few = table["Doses"] < LEAST_DOSES
     if few.any():
         words += f" {plural(int(few.sum()), 'other')} had fewer than {LEAST_DOSES} doses with wells."

@@ -37,17 +37,16 @@ _SCORES = {
     ),
     "map_moa_significant": Metric(
         "Share that find their mechanism",
-        "Share of perturbations whose own mechanism is found above chance (false discovery rate 0.05).",
+        "Share of perturbations whose own mechanism is found above chance.",
     ),
     "map_replicate": Metric(
         "Replicate mAP",
-        "Mean average precision of finding a treatment's replicates among negative controls of the same plate: is "
+        "Mean average precision of finding a perturbation's replicates among negative controls of the same plate: is "
         "there a phenotype at all? 1 is perfect.",
     ),
     "map_replicate_significant": Metric(
         "Share active",
-        "Share of treatments whose replicates are told from negative controls (false discovery rate 0.05): how many "
-        "are active.",
+        "Share of perturbations whose replicates are told from negative controls, doses together: how many are active.",
     ),
     "enrichment": Metric(
         "Enrichment",
@@ -85,7 +84,11 @@ _SCORES = {
 }
 
 _BATCHES = {
-    "silhouette_batch": Metric("Silhouette by batch", "How far batches form separate clusters. 0 or below: mixed."),
+    "silhouette_batch": Metric(
+        "Silhouette by batch",
+        "How far batches form separate clusters. What it is where nothing tells batches apart is noted: below 0, the "
+        "more so the fewer wells and directions there are.",
+    ),
     "kbet_acceptance": Metric("kBET acceptance", "Share of neighbourhoods whose batches are mixed as in the whole."),
     "ilisi": Metric("iLISI", "How many batches a neighbourhood effectively holds.", share=False),
     "pcr_batch": Metric("PC regression by batch", "Share of the variance of profiles that batches explain."),

@@ -213,13 +213,23 @@ def batch_rows(batches: pd.DataFrame, corrections: Sequence[str]) -> list[BatchR
 def describe_change(after: dict, before: dict, better: str) -> str:
     """Compare two rows of a table: `better`, `worse`, or `no clear change` where their 95 % intervals overlap.
 
-    Empty where one value is missing or no direction (`higher` or `lower`) is better.
+    Each is taken from what it is by chance, where that is known, and what is better than chance counts as chance:
+    batches that are told worse than by guessing were equalised, and are no better mixed. Empty where a value or an
+    interval is missing or no direction (`higher` or `lower`) is better.
     """
-    if not is_number(before.get("Value")) or better not in ("higher", "lower"):
+    rows = [_above_chance(row, better) for row in (after, before)]
+    if better not in ("higher", "lower") or not all(is_number(value) for row in rows for value in row):
         return ""
-    bounds = [row[end] for row in (after, before) for end in ("Low", "High")]
-    if all(map(is_number, bounds)) and bounds[0] <= bounds[3] and bounds[2] <= bounds[1]:
+    (value, low, high), (old, old_low, old_high) = rows
+    if (low <= old_high and old_low <= high) or significant(value) == significant(old):
         return "no clear change"
-    if significant(after["Value"]) == significant(before["Value"]):
-        return "no clear change"
-    return "better" if (after["Value"] > before["Value"]) == (better == "higher") else "worse"
+    return "better" if (value > old) == (better == "higher") else "worse"
+
+
+def _above_chance(row: dict, better: str) -> list[float]:
+    numbers = [row.get(name, float("nan")) for name in ("Value", "Low", "High")]
+    chance = row.get("Chance", float("nan"))
+    if not is_number(chance) or better not in ("higher", "lower"):
+        return numbers
+    nearer = max if better == "lower" else min
+    return [nearer(number - chance, 0.0) if is_number(number) else number for number in numbers]
