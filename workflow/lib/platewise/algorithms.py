@@ -21,7 +21,7 @@ ALGORITHMS: dict[str, int] = {
     "network": 3,
     "shortlist": 1,
     "evaluation": 4,
-    "explanation": 1,
+    "explanation": 2,
     "screens": 1,
     "ploidy": 1,
     "variants": 2,
