@@ -66,8 +66,7 @@ def stratified_p_values(values: np.ndarray, treated: np.ndarray, strata: np.ndar
     """Return p of ``stratified_rank_test`` of many features, and the least that each could have had.
 
     The distribution depends on the numbers of wells and on which ranks are shared only, so that features without equal
-    values have one together, and what was computed for a treatment serves the next. The normal approximation is taken
-    from about two thousand pairs (treated, control) on.
+    values have one together, and what was computed for a treatment serves the next.
 
     Parameters
     ----------
@@ -87,12 +86,14 @@ def stratified_p_values(values: np.ndarray, treated: np.ndarray, strata: np.ndar
     sizes = _sizes(mine)
     found = _statistics(ranks, mine)
     together = np.concatenate([np.sort(own, axis=0) for own in ranks])
-    patterns, which = np.unique(together, axis=1, return_inverse=True)
+    alike: dict[bytes, list[int]] = {}
+    for number, column in enumerate(together.T):
+        alike.setdefault(column.tobytes(), []).append(number)
     ends = np.cumsum([len(own) for own in ranks])[:-1]
     p, least = (np.empty(values.shape[1]) for _ in range(2))
-    for number, pattern in enumerate(patterns.T):
-        alike = which.ravel() == number
-        p[alike], least[alike] = _p_values(found[alike], _pattern(np.split(pattern, ends)), sizes)
+    for features in alike.values():
+        pattern = _pattern(np.split(together[:, features[0]], ends))
+        p[features], least[features] = _p_values(found[features], pattern, sizes)
     return p, least
 
 
