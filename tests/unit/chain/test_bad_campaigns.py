@@ -55,7 +55,7 @@ class Bad:
     batches: dict[str, str] = field(default_factory=dict)
     activity: str = "2 wells beside 6 controls a plate cannot have a p below"
     dose: str = ""
-    movers: str = ""
+    movers: str = "with so few wells p is at least"
     page: str = ""
 
 
@@ -169,7 +169,7 @@ CASES: dict[str, Bad] = {
         | {"probe_plate": "cannot tell one plate from another"},
         activity="no negative controls on the plates of the treated wells",
         dose="0 negative controls are too few to tell how far a well is from them",
-        movers="only 0 negative control wells",
+        movers="no negative controls on its plates",
         page="4 of 4 plates (P1, P2, P3, P4) had too few negative controls to be measured from them.",
     ),
     "two controls": Bad(
@@ -184,7 +184,6 @@ CASES: dict[str, Bad] = {
         },
         activity="2 wells beside 2 controls a plate cannot have a p below 0.3",
         dose="only 1 of 4 doses that a curve needs have wells",
-        movers="only 2 negative control wells",
         page="1 of 1 plate (P1) had too few negative controls",
     ),
     "two controls a plate": Bad(
@@ -208,6 +207,7 @@ CASES: dict[str, Bad] = {
         },
         batches=NOTHING | {"probe_plate": "cannot tell one plate from another"},
         activity="no negative controls on its plates|",
+        movers="no negative controls on its plates|",
         page="3 of 4 plates (P2, P3, P4) had too few negative controls",
     ),
     "controls that do not vary": Bad(
@@ -233,7 +233,7 @@ CASES: dict[str, Bad] = {
         one_drug_in_one_well,
         activity="one well: no other to compare it with|2 wells beside 6 controls",
         dose="only 1 of 4 doses that a curve needs have wells|",
-        movers="one well: nothing can be sure|",
+        movers="one well: nothing can be sure|with so few wells",
     ),
     "all of one mechanism": Bad(
         lambda: small_campaign(moas=1),

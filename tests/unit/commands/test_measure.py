@@ -119,6 +119,14 @@ def test_what_does_not_fit_is_told_before_anything_is_measured(field, tmp_path):
     assert "nucleus 2 and 2 more have no cell of the same number" in problem(cells=blank(tmp_path))
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
+def test_the_full_scale_is_above_nothing(field, tmp_path, value):
+    done = call(field, tmp_path / "out", f"--full-scale={value}")
+    assert done.exit_code == 1
+    assert f"--full-scale: found {value}; expected a number of counts above 0. Hint: " in str(done.exception)
+    assert not (tmp_path / "out").exists()
+
+
 def blank(folder):
     tifffile.imwrite(folder / "blank.tif", np.zeros((40, 70), np.uint16))
     return folder / "blank.tif"

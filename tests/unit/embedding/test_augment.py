@@ -38,6 +38,23 @@ def test_restain_changes_each_channel_of_each_crop_alone():
     assert changed.flatten().tolist() == [1, 12, 23, 34]
 
 
+def test_restain_leaves_what_is_outside_at_zero():
+    crops = torch.ones(1, 2, 2, 2)
+    crops[0, :, 0, 0] = 0
+    # Zero in one channel only: inside, and as bright as the mean.
+    crops[0, 1, 1, 1] = 0
+    changed = restain(crops, np.array([[2, 2]]), np.array([[5, 7]]))
+    assert changed[0].tolist() == [[[0, 7], [7, 7]], [[0, 9], [9, 7]]]
+
+
+def test_what_is_shifted_in_stays_zero():
+    crops = torch.ones(8, 2, 6, 6)
+    changed = augment(crops, AugmentConfig(turns=False, shift=3), np.random.default_rng(0))
+    outside = (changed == 0).all(dim=1)
+    by = np.random.default_rng(0).integers(-3, 4, (8, 2))
+    assert outside.sum(dim=(1, 2)).tolist() == [36 - (6 - abs(down)) * (6 - abs(right)) for down, right in by]
+
+
 def test_nothing_to_do_changes_nothing():
     crops = torch.rand(4, 2, 6, 6, generator=torch.Generator().manual_seed(0))
     still = AugmentConfig(turns=False, shift=0, gain=0, offset=0)

@@ -18,6 +18,7 @@ from platewise.embedding.network import build_network
 from platewise.embedding.objectives import make_objective, prepare
 from platewise.embedding.together import TRAINING, VALIDATION, train_together
 from platewise.embedding.training import TrainingError, learning_rate, make_optimizer, train
+from platewise.weights import load_tensors
 
 CPU = torch.device("cpu")
 # No random changes: each process draws its own.
@@ -105,10 +106,14 @@ def test_two_processes_do_what_two_copies_do(folder, trained):
     assert not torch.allclose(alone.state_dict()["body.0.0.weight"], found["body.0.0.weight"], rtol=1e-4, atol=1e-6)
 
 
-def test_they_look_at_the_same_cells_as_one_process(folder, trained):
+def test_they_look_at_the_same_cells_as_one_process(folder, trained, tmp_path):
     cells, seen_plates = hold_out_wells(read_cells(folder / TRAINING), SMALL.validation_wells, 3)
-    alone = train(cells, read_cells(folder / VALIDATION), SMALL, 3, CPU, seen_plates=seen_plates)
+    resume = tmp_path / "resume.safetensors"
+    alone = train(cells, read_cells(folder / VALIDATION), SMALL, 3, CPU, resume, seen_plates)
     assert trained.classes == alone.classes
+    facts = [load_tensors(own)[1]["training"] for own in (folder / "resume.safetensors", resume)]
+    assert (facts[0]["cells"], facts[0]["looked_at"]) == (facts[1]["cells"], facts[1]["looked_at"])
+    assert None not in facts[0]["looked_at"]
     for one, other in zip(trained.curves, alone.curves, strict=True):
         assert {name: math.isnan(value) for name, value in one.items()} == {
             name: math.isnan(value) for name, value in other.items()

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from platewise.evaluation import stratified
-from platewise.evaluation.stratified import stratified_rank_test
+from platewise.evaluation.stratified import stratified_p_values, stratified_rank_test
 
 
 def naive(values, treated, strata):
@@ -98,3 +98,75 @@ def test_p_is_uniform_when_nothing_is_there():
     for level in (0.01, 0.05, 0.2, 0.5, 0.8):
         # Three standard errors of a share of a thousand; p is discrete, but finely.
         assert np.mean(found <= level) == pytest.approx(level, abs=3 * np.sqrt(level * (1 - level) / 1000) + 0.003)
+
+
+def uneven(seed, features=40):
+    """Three plates of uneven size, a fourth with controls only; features with no, few and many equal values."""
+    rng = np.random.default_rng(seed)
+    strata = np.repeat(["a", "b", "c", "d"], [9, 7, 12, 5])
+    treated = np.isin(np.arange(33), [0, 1, 9, 16, 17, 18, 19])
+    values = rng.normal(size=(33, features))
+    values[:, 10:20] = values[:, 10:20].round(1)
+    values[:, 20:30] = values[:, 20:30].round(0)
+    values[:, 30] = 0.0
+    values[:, 31] = np.arange(33) == 0
+    return values, treated, strata
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_features_are_tested_as_each_alone(seed):
+    values, treated, strata = uneven(seed)
+    p, least = stratified_p_values(values, treated, strata)
+    alone = [stratified_rank_test(column, treated, strata) for column in values.T]
+    assert p == pytest.approx([own.p for own in alone], rel=1e-12)
+    assert least == pytest.approx([own.least_p for own in alone], rel=1e-12)
+    assert (p[30], least[30]) == (1.0, 1.0)
+    # The one well that differs is one of the two treated of nine.
+    assert p[31] == pytest.approx(2 / 9)
+
+
+def test_many_features_of_one_plate_are_the_exact_mann_whitney_test():
+    values, treated = np.random.default_rng(0).normal(size=(20, 50)), np.arange(20) < 4
+    p, least = stratified_p_values(values, treated, np.zeros(20))
+    assert p == pytest.approx(mannwhitneyu(values[treated], values[~treated], method="exact").pvalue)
+    assert least == pytest.approx(2 / 4845)
+
+
+def test_many_wells_take_the_approximation_and_it_is_close(monkeypatch):
+    values, treated, strata = uneven(0)
+    # Values of every kind but the one well that differs: normal it never is.
+    large = np.tile(values[:, :30], (4, 1)), np.tile(treated, 4), np.tile(strata, 4)
+    exact, _ = stratified_p_values(*large)
+    monkeypatch.setattr(stratified, "_MOST_PAIRS", 0)
+    near, least = stratified_p_values(*large)
+    common = exact > 0.01
+    assert near[common] == pytest.approx(exact[common], rel=0.1)
+    assert np.log10(near) == pytest.approx(np.log10(exact), abs=0.5)
+    assert (least <= near).all()
+    assert (stratified_p_values(np.ones((33, 1)), treated, strata)[0] == 1.0).all()
+
+
+def test_one_odd_well_among_many_equal_ones_is_told_exactly():
+    """By the normal approximation it would be five standard deviations off."""
+    values, treated = (np.arange(260) == 0).astype(float)[:, None], np.arange(260) < 10
+    assert stratified_p_values(values, treated, np.zeros(260))[0] == pytest.approx(10 / 260)
+    # Of many plates, too, on all but one of which wells are equal.
+    strata = np.repeat(np.arange(20), 68)
+    values, treated = (np.arange(20 * 68) == 0).astype(float)[:, None], np.tile(np.arange(68) < 4, 20)
+    assert stratified_p_values(values, treated, strata)[0] == pytest.approx(4 / 68)
+    # And where treated wells are the many.
+    values, treated = (np.arange(316) == 0).astype(float)[:, None], np.arange(316) >= 16
+    assert stratified_p_values(values, treated, np.zeros(316))[0] == pytest.approx(16 / 316)
+
+
+def test_one_plate_of_many_wells_is_scipys_approximation():
+    values, treated = np.random.default_rng(0).normal(size=(400, 20)).round(1), np.arange(400) < 150
+    p, _ = stratified_p_values(values, treated, np.zeros(400))
+    expected = mannwhitneyu(values[treated], values[~treated], use_continuity=False, method="asymptotic")
+    assert p == pytest.approx(expected.pvalue)
+
+
+def test_many_features_without_both_kinds_on_a_plate_have_no_p():
+    p, least = stratified_p_values(np.ones((4, 3)), np.array([1, 1, 0, 0], bool), np.array([0, 0, 1, 1]))
+    assert np.isnan([p, least]).all()
+    assert p.shape == (3,)

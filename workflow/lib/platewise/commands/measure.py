@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -26,8 +27,8 @@ def measure(
     full_scale: Annotated[
         float | None,
         typer.Option(
-            min=0,
-            help="Counts that become intensity 1.0. Left out: that of --config, or the most that the files can hold.",
+            help="Counts, above 0, that become intensity 1.0. Left out: that of --config, or the most that the files "
+            "can hold.",
         ),
     ] = None,
 ) -> None:
@@ -41,6 +42,13 @@ def measure(
     from platewise.tables import write_table
 
     files = _channel_files(channel)
+    # NaN is not above 0 either.
+    if full_scale is not None and not 0 < full_scale < math.inf:
+        expected, remedy = (
+            "a number of counts above 0",
+            "give the camera's highest value, such as 65535, or leave it out",
+        )
+        raise ConfigError([Problem("--full-scale", f"{full_scale:g}", expected, remedy)])
     settings = SETTINGS if config is None else read_campaign(config).config.measure
     field = read_field(files, {"nuclei": nuclei, "cells": cells})
     if full_scale is None:

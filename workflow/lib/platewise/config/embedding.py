@@ -180,7 +180,7 @@ class TrainedEmbedding(EmbeddingBase):
         default=2e-3,
         gt=0,
         le=1,
-        description="Highest learning rate; it rises in the first pass, then falls as a cosine.",
+        description="Highest learning rate; it rises over the first twentieth of all steps, then falls as a cosine.",
     )
     weight_decay: float = Field(default=0.05, ge=0, le=10, description="Weight decay of AdamW.")
     gpus: int = Field(

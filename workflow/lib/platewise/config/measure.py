@@ -52,7 +52,7 @@ class LogRange(Section):
 
     mode: Literal["log"] = Field(
         "log",
-        description="`log`: octaves below the field's own bright level.",
+        description="`log`: octaves below `full_scale`, the same scale for all fields, channels and plates.",
     )
     octaves: float = Field(
         10.0,

@@ -44,8 +44,12 @@ def shift(crops: torch.Tensor, by: np.ndarray) -> torch.Tensor:
 
 
 def restain(crops: torch.Tensor, gain: np.ndarray, offset: np.ndarray) -> torch.Tensor:
-    """Multiply each channel of each crop by ``gain`` and add ``offset``, both (n, channel)."""
+    """Multiply each channel of each crop by ``gain`` and add ``offset``, both (n, channel).
+
+    A pixel that is 0 in every channel lies outside the image (or the mask), and stays 0: so it is when cells are
+    embedded.
+    """
     gain, offset = (
         torch.from_numpy(values.astype(np.float32))[:, :, None, None].to(crops.device) for values in (gain, offset)
     )
-    return crops * gain + offset
+    return (crops * gain + offset) * crops.any(dim=1, keepdim=True)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.distributed
 
-# Processes wait for each other while one of them looks at the cells that are not trained on, or writes.
+# Each process looks at the cells that are not trained on; they wait for the slowest, and for the one that writes.
 _PATIENCE = timedelta(hours=2)
 
 

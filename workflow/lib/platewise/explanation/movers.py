@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import mannwhitneyu
 
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import DOSE, PERTURBATION, PLATE, WELL
 from platewise.evaluation.inference import benjamini_hochberg
+from platewise.evaluation.stratified import stratified_p_values
 from platewise.explanation.words import describe
 from platewise.profiles.frame import is_negcon, split_profiles, treatment_codes
 from platewise.profiles.normalise import MAD_TO_SD
@@ -24,7 +24,6 @@ SUMMARY_COLUMNS = [PERTURBATION, DOSE, "Wells", "Moved", "Tested", "Words", "Not
 MAX_Q = 0.05
 # Features of a treatment that are written, those that moved most: all of a large screen would be gigabytes.
 MOST_FEATURES = 50
-_FEWEST_CONTROLS = 3
 
 
 @dataclass(frozen=True)
@@ -68,19 +67,20 @@ def run_explain_treatments(
 def find_movers(
     normalised: pd.DataFrame, wells: pd.DataFrame, tested: Sequence[str], channels: Sequence[str]
 ) -> Movers:
-    """Hold the wells of each treatment against all negative controls.
+    """Hold the wells of each treatment against the negative controls of their plates.
 
-    A feature's effect is the median of the treatment's wells minus that of the controls, in units of the controls'
-    scale (level 4a). p is that of the Mann-Whitney test, exact for few wells, and q is over the features of the
-    treatment (Benjamini-Hochberg). The ratio is that of level 3: the median over wells of the well's value over the
-    median of its plate's controls.
+    A feature's effect is the median over wells of the well's value less the median of its plate's controls, in units of
+    the controls' scale (level 4a). p is that of the rank test within plates (``stratified_p_values``): what is wrong
+    with a plate's centre is shared by all its wells, and ranks within the plate do not see it. q is over the features
+    of the treatment (Benjamini-Hochberg). The ratio is that of level 3: the median over wells of the well's value over
+    the median of its plate's controls. Wells on plates without controls take part in none of these.
 
     Parameters
     ----------
     normalised, wells
         Levels 4a and 3 of all plates.
     tested
-        Features to test. What is missing in a well counts as the controls' centre.
+        Features to test. What is missing in a well counts as the plate's centre.
     channels
         Names of the channels.
     """
@@ -88,56 +88,57 @@ def find_movers(
     place = {name: index for index, name in enumerate(features)}
     values = np.nan_to_num(values[:, [place[name] for name in tested]])
     control = is_negcon(metadata)
-    codes, treatments = treatment_codes(metadata)
-    rows = [(code, np.flatnonzero((codes == code) & ~control)) for code in range(len(treatments))]
-    rows = [(code, own) for code, own in rows if len(own)]
-    few = (
-        f"only {int(control.sum())} negative control {'well' if control.sum() == 1 else 'wells'}"
-        if control.sum() < _FEWEST_CONTROLS
-        else ""
-    )
-    effects, p = (np.full((len(rows), len(tested)), np.nan) for _ in range(2))
-    for row, (_, own) in enumerate(rows):
-        if control.any():
-            effects[row] = np.median(values[own], axis=0) - np.median(values[control], axis=0)
-        # The features of one well tell of the well as much as of the treatment.
-        if not few and len(own) > 1:
-            p[row] = rank_p_values(values[own], values[control])
-    q = np.array([benjamini_hochberg(own) for own in p]).reshape(p.shape)
+    plates = np.unique(metadata[PLATE].to_numpy(dtype=str), return_inverse=True)[1]
+    controls = {plate: np.flatnonzero(control & (plates == plate)) for plate in np.unique(plates[control])}
+    beside = np.isin(plates, list(controls))
+    for plate, usual in controls.items():
+        values[plates == plate] -= np.median(values[usual], axis=0)
     ratios = control_ratios(metadata, wells, tested)
+    codes, treatments = treatment_codes(metadata)
     moved_parts, summary = [], []
-    for row, (code, own) in enumerate(rows):
-        name, dose = treatments.loc[code, [PERTURBATION, DOSE]]
+    for code, (name, dose) in enumerate(treatments[[PERTURBATION, DOSE]].itertuples(index=False)):
+        given = np.flatnonzero((codes == code) & ~control)
+        if not len(given):
+            continue
+        own = given[beside[given]]
+        effect, p, least = (np.full(len(tested), np.nan) for _ in range(3))
+        if len(own):
+            effect = np.median(values[own], axis=0)
+        # The features of one well tell of the well as much as of the treatment.
+        if len(own) > 1:
+            rows = np.concatenate([own, *(controls[plate] for plate in np.unique(plates[own]))])
+            p, least = stratified_p_values(values[rows], ~control[rows], plates[rows])
         # A feature without a ratio in any of these wells has none.
-        ratio = pd.DataFrame(ratios[own]).median(axis=0).to_numpy()
+        ratio = pd.DataFrame(ratios[given]).median(axis=0).to_numpy()
         part = pd.DataFrame(
-            {"Feature": tested, "Effect": effects[row], "Ratio": ratio, "PValue": p[row], "QValue": q[row]}
+            {"Feature": tested, "Effect": effect, "Ratio": ratio, "PValue": p, "QValue": benjamini_hochberg(p)}
         )
         part.insert(0, PERTURBATION, name)
         part.insert(1, DOSE, float(dose))
         moved = part["QValue"] < MAX_Q
         words = describe(part[moved], channels)
-        note = few or ("one well: nothing can be sure" if len(own) == 1 else "")
-        summary.append((name, float(dose), len(own), int(moved.sum()), len(tested), words, note))
+        note = _note(len(given), len(own), least)
+        summary.append((name, float(dose), len(given), int(moved.sum()), len(tested), words, note))
         order = np.lexsort([-part["Effect"].abs(), ~moved])
         moved_parts.append(part.iloc[order[:MOST_FEATURES]])
     table = pd.concat(moved_parts, ignore_index=True) if moved_parts else pd.DataFrame(columns=MOVER_COLUMNS)
     return Movers(table[MOVER_COLUMNS], pd.DataFrame(summary, columns=SUMMARY_COLUMNS))
 
 
-def rank_p_values(treated: np.ndarray, controls: np.ndarray) -> np.ndarray:
-    """Return p of the Mann-Whitney test, two-sided, of each column, ``(features,)``.
-
-    Exact with up to eight wells on a side, but for columns with equal values. (scipy would take the approximation for
-    all columns where one has equal values.)
-    """
-    both = np.sort(np.concatenate([treated, controls]), axis=0)
-    tied = (np.diff(both, axis=0) == 0).any(axis=0)
-    p = np.full(treated.shape[1], np.nan)
-    for columns in (tied, ~tied):
-        if columns.any():
-            p[columns] = mannwhitneyu(treated[:, columns], controls[:, columns], axis=0).pvalue
-    return p
+def _note(given: int, own: int, least_p: np.ndarray) -> str:
+    """Say what the wells of a treatment cannot tell: how many there are, how many lie beside controls, the least p."""
+    notes = []
+    if own < given:
+        notes.append(
+            "no negative controls on its plates"
+            if own == 0
+            else f"{given - own} of {given} wells on plates without negative controls"
+        )
+    if own == 1:
+        notes.append("one well: nothing can be sure")
+    elif own and len(least_p) and least_p.min() >= MAX_Q:
+        notes.append(f"with so few wells p is at least {least_p.min():.2g}")
+    return "; ".join(notes)
 
 
 def control_ratios(metadata: pd.DataFrame, wells: pd.DataFrame, features: Sequence[str]) -> np.ndarray:

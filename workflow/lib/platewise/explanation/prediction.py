@@ -46,8 +46,8 @@ def predict_features(learned: pd.DataFrame, engineered: pd.DataFrame, predictors
     """Predict each learned feature of a well from its engineered ones.
 
     Ridge regression on standardised features; the penalty is chosen within each training part by leave-one-out. R2 is
-    that of wells whose perturbation the model has not seen (five parts): 1 - squared error over the variance around the
-    mean of the wells learned from. A feature below 0 is predicted worse than by that mean.
+    that of wells whose perturbation the regression was not fitted on (five parts): 1 - squared error over the variance
+    around the mean of the wells learned from. A feature below 0 is predicted worse than by that mean.
 
     Parameters
     ----------

@@ -91,8 +91,9 @@ def predicted_features(tables: Mapping[str, pd.DataFrame]) -> list[Predicted]:
         well = int((known["R2"] > _WELL_PREDICTED).sum())
         sentence = (
             f"Of {len(known):,} features {well:,} are predicted with an R² above {_WELL_PREDICTED:g} (median "
-            f"{fixed(float(known['R2'].median()), 2)}) in wells of perturbations that the model has not seen. What is "
-            "not predicted is not in the engineered features, not in a straight line, or noise."
+            f"{fixed(float(known['R2'].median()), 2)}): by a ridge regression on the engineered features, in wells of "
+            "perturbations that it was not fitted on (the network may have seen them). What is not predicted is not in "
+            "the engineered features, not in a straight line, or noise."
         )
         best = known.sort_values(["R2", "Feature"], ascending=[False, True]).head(_MOST_FEATURES)
         rows = [
