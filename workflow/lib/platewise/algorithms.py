@@ -15,7 +15,7 @@ ALGORITHMS: dict[str, int] = {
     "segmentation_evaluation": 1,
     "measure": 2,
     "crop": 1,
-    "embedding": 2,
+    "embedding": 3,
     "profiles": 4,
     "correction": 1,
     "network": 3,
