@@ -106,8 +106,8 @@ def test_two_processes_do_what_two_copies_do(folder, trained):
 
 
 def test_they_look_at_the_same_cells_as_one_process(folder, trained):
-    cells, seen_plates = hold_out_wells(read_cells(folder / TRAINING), SMALL.validation_wells, 3)
-    alone = train(cells, read_cells(folder / VALIDATION), SMALL, 3, CPU, seen_plates=seen_plates)
+    cells, held_out_wells = hold_out_wells(read_cells(folder / TRAINING), SMALL.validation_wells, 3)
+    alone = train(cells, read_cells(folder / VALIDATION), SMALL, 3, CPU, held_out_wells=held_out_wells)
     assert trained.classes == alone.classes
     for one, other in zip(trained.curves, alone.curves, strict=True):
         assert {name: math.isnan(value) for name, value in one.items()} == {

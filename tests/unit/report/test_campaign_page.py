@@ -336,7 +336,13 @@ def test_training_curves_are_drawn_without_settings(campaign_page):
     traces = campaign_page.figures()["figure-curves-0"]["data"]
 
     names = [trace["name"] for trace in traces]
-    assert names == ["train loss", "validation loss", "train accuracy", "validation accuracy"]
+    assert names == [
+        "train loss",
+        "validation loss",
+        "train accuracy",
+        "validation accuracy",
+        "held-out wells of training plates: accuracy",
+    ]
     assert traces[1]["y"][:5] == [None] * 5
 
 
@@ -440,7 +446,19 @@ def test_the_training_says_what_was_learned_and_what_could_not_be(campaign_page)
     assert "Network small of 212,676 parameters, 128 features." in text
     assert "It learned from 1,234 cells of BR001, for 640 steps of 64 cells. 567 cells of BR002 were only" in text
     assert "Adversary against: batch, with weight 1." in text
+    assert "345 cells in 12 wells of the training plates were held out and only measured on." in text
+    assert "Guessing one of 3 classes is right in 33 % of the cells." in text
+    assert "The probe for the batch is right in 25 % by chance, one of 4 batches." in text
     assert "1 of 3 classes occur in one batch only: to name one of them is to name its batch, and what" in text
+
+
+def test_what_was_not_held_out_or_guessed_is_not_told(tmp_path):
+    nothing = {"held_out_wells": 0, "held_out_cells": 0, "chance_accuracy": None, "probe_batch_chance": None}
+    facts = MODEL | {"kind": "self", "classes": [], "classes_in_one_batch": [], "figures": MODEL["figures"] | nothing}
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    text = " ".join(training_words(tmp_path / "model.json"))
+    assert text.endswith("were only measured on. Adversary against: batch, with weight 1.")
+    assert "held out" not in text
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"kind": "magic"}'])

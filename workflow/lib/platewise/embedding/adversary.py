@@ -167,9 +167,7 @@ class Adversaries:
         self._config = config
         self._heads = heads
         self._classes = classes
-        self._targets = {
-            origin: head_targets(classes, origin_numbers(cells, origin), origin) for origin in self._heads
-        }
+        self._targets = {origin: head_targets(classes, origin_numbers(cells, origin), origin) for origin in self._heads}
         self._losses: dict[str, list[float]] = {origin: [] for origin in self._heads}
         self._hits: dict[str, list[bool]] = {origin: [] for origin in self._heads}
 

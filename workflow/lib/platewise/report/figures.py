@@ -28,6 +28,8 @@ _MOST_NAMES = 60
 _CROWDED = 0.05
 # From this many wells on, marks are smaller.
 _MANY_POINTS = 1000
+# Training curves of wells that are named so are of plates that are trained on.
+_HELD_OUT = "held_out_wells_"
 _DASHES = ("dash", "dot", "dashdot", "longdash")
 
 
@@ -258,7 +260,7 @@ def _well_words(row: Mapping[str, Any]) -> str:
 
 
 def curves_figure(curves: pd.DataFrame) -> Figure:
-    """Training curves: every numeric column of the table against its first (the epoch), losses above, shares below."""
+    """Training curves: every numeric column against the table's first (the epoch); losses left, shares right."""
     steps = curves.columns[0]
     measures = [
         name
@@ -274,7 +276,7 @@ def curves_figure(curves: pd.DataFrame) -> Figure:
             figure.add_scatter(
                 x=plain_list(curves[steps]),
                 y=plain_list(curves[name]),
-                name=label(_spaced(name)),
+                name=label(_curve_name(name)),
                 mode="lines+markers",
                 marker={"size": 4},
                 line={"color": QUALITATIVE[place % len(QUALITATIVE)], "dash": ("solid", *_DASHES)[place % 5]},
@@ -284,6 +286,12 @@ def curves_figure(curves: pd.DataFrame) -> Figure:
         figure.update_xaxes(title=label(_spaced(steps)), row=1, col=column)
         figure.update_yaxes(title="Loss" if group is losses else "Share (0 to 1)", row=1, col=column)
     return finish(figure, 380)
+
+
+def _curve_name(name: str) -> str:
+    if name.startswith(_HELD_OUT):
+        return f"held-out wells of training plates: {_spaced(name.removeprefix(_HELD_OUT))}"
+    return _spaced(name)
 
 
 def _is_setting(name: str) -> bool:
