@@ -95,7 +95,7 @@ def projection_figure(
                 y=plain_list(scores[mine, 1]),
                 mode="markers",
                 name=label(name),
-                legendgroup=name,
+                legendgroup=label(name),
                 showlegend=name not in named,
                 marker=marker(name, marks, size),
                 text=list(words[mine]),
