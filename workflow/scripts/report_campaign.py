@@ -6,7 +6,9 @@ from platewise.config.base import parse_section
 from platewise.config.campaign import CampaignConfig
 from platewise.jobs import log_to
 from platewise.report.campaign_page import CampaignTables, report_campaign
+from platewise.report.panels import choose_panels
 from platewise.report.ploidy import PloidyTables
+from platewise.report.scores import UNCORRECTED
 from platewise.versions import library_versions
 
 log_to(snakemake.log[0])
@@ -14,20 +16,14 @@ config = parse_section(CampaignConfig, snakemake.params.config)
 plates, features = snakemake.params.plates, config.features
 preset = (config.preset_features, config.correction.preset)
 kinds = [(name, correction) for name in features for correction in config.correction.methods]
-corrected = dict(zip(kinds, snakemake.input.corrected, strict=True))
 networks = [Path(path).parent for path in snakemake.input.nodes]
 network = next(folder for folder in networks if folder.name == ".".join(preset))
-# Before and after: where the preset leaves profiles as they are, after is the first correction that does not.
-doing = [name for name, method in config.correction.methods.items() if method.method != "none"]
-shown = preset[1] if preset[1] in doing or not doing else doing[0]
-panels = {}
-# The preset's own panels come last: the page counts from the last one.
-for name in sorted(features, key=lambda name: name == preset[0]):
-    # Level 3, as it left the microscope; level 4b would hide what normalisation has done for the plates already.
-    panels[f"{name}, uncorrected"] = [
-        path for path in snakemake.input.wells if Path(path).name == f"{name}.wells.parquet"
-    ]
-    panels[f"{name}, {shown}"] = [corrected[name, shown]]
+methods = {name: method.method for name, method in config.correction.methods.items()}
+profiles = {
+    (name, UNCORRECTED): [path for path in snakemake.input.wells if Path(path).name == f"{name}.wells.parquet"]
+    for name in features
+}
+profiles |= {kind: [path] for kind, path in zip(kinds, snakemake.input.corrected, strict=True)}
 ploidy = [snakemake.input.get(f"ploidy_{kind}") for kind in ("treatments", "peaks", "wells", "histograms")]
 report_campaign(
     snakemake.output[0],
@@ -41,7 +37,7 @@ report_campaign(
         edges=network / "edges.parquet",
         nodes=network / "nodes.parquet",
         shortlist=network / "shortlist.parquet",
-        profiles=panels,
+        profiles={", ".join(panel): profiles[panel] for panel in choose_panels(features, methods, preset)},
         qc_wells=dict(zip(plates, snakemake.input.qc_wells, strict=False)),
         qc_fields=dict(zip(plates, snakemake.input.qc_fields, strict=False)),
         selection=dict(zip(features, snakemake.input.selections, strict=True)),

@@ -61,7 +61,13 @@ def make_toy(folder: Path, plates: tuple[str, ...] = ("P1", "P2", "P3")) -> Toy:
             crops = np.stack([draw_cell(kind, rng) * gain + offset for _, kind, _ in kinds])
             objects = np.array([[*parse_well(well), 1, number] for well, _, number in kinds])
             path = folder / plate / "crops" / f"{block}.zarr"
-            write_crops(path, np.rint(crops).astype(np.uint16), objects, CHANNELS, {"block": block})
+            write_crops(
+                path,
+                np.rint(crops).astype(np.uint16),
+                objects,
+                CHANNELS,
+                {"block": block, "parameters": {"mask": "none"}},
+            )
             stores[plate].append(path)
     table = pd.DataFrame(
         [(plate, well, BATCHES[plate], name, np.nan) for plate in plates for well, name in PERTURBATIONS.items()],

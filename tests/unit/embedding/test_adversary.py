@@ -12,8 +12,11 @@ from pydantic import ValidationError
 
 from platewise.config.embedding import AdversaryConfig, WeakEmbedding
 from platewise.embedding.adversary import (
+    Adversaries,
+    add_heads,
     certainty,
     class_weights,
+    head_targets,
     in_several,
     make_head,
     origin_numbers,
@@ -94,6 +97,31 @@ def test_origins_are_numbered_without_gaps(cells):
 def test_only_classes_in_several_origins_tell_an_origin_from_a_class():
     classes, origins = np.array([0, 0, 1, 1, 2, 0]), np.array([0, 1, 1, 1, 0, 0])
     assert in_several(classes, origins).tolist() == [True, True, False, False, False, True]
+
+
+def test_origins_that_no_head_can_learn_from_have_no_output():
+    # Class 0 is in origins 1 and 4, class 1 in 2 only, class 2 in 4 and 5; nothing of origin 0 and 3 takes part.
+    classes, origins = np.array([0, 0, 1, 1, 2, 2, 3, 4]), np.array([1, 4, 2, 2, 5, 4, 0, 3])
+    assert head_targets(classes, origins, "position").tolist() == [0, 1, -1, -1, 2, 1, -1, -1]
+
+
+def test_where_all_cells_take_part_targets_are_the_origins(cells):
+    for origin, names in (("batch", cells.names), ("plate", cells.names), ("position", np.array(["x"] * 96))):
+        classes, own = np.unique(names.astype(str), return_inverse=True)[1], origin_numbers(cells, origin)
+        assert head_targets(classes, own, origin).tolist() == own.tolist()
+
+
+def test_a_head_has_outputs_for_the_origins_it_sees_only(cells):
+    """DMSO is in wells A01 and A02, the others in one position each: two of four positions can be told apart."""
+    classes = np.unique(cells.names.astype(str), return_inverse=True)[1]
+    heads = torch.nn.ModuleDict()
+    add_heads(heads, cells, classes, SMALL.adversary, features=16, seed=0)
+    assert {origin: head(torch.zeros(2, 16)).shape[1] for origin, head in heads.items()} == {"batch": 2, "position": 2}
+    chosen = Adversaries(heads, cells, classes, SMALL.adversary).choose(np.array([0, 12, 24, 36, 48]), CPU)
+    of_use, truth, _ = chosen["position"]
+    assert (of_use.tolist(), truth.tolist()) == ([0, 1, 4], [0, 1, 0])
+    of_use, truth, _ = chosen["batch"]
+    assert (of_use.tolist(), truth.tolist()) == ([0, 1, 2, 3, 4], [0, 0, 0, 0, 1])
 
 
 def test_an_adversary_that_could_learn_nothing_is_refused(cells):

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from platewise.config.embedding import EmbeddingConfig, FileEmbedding, RandomEmbedding, SelfEmbedding, WeakEmbedding
 from platewise.crops.store import read_crops, write_crops
+from platewise.embedding.description import crop_facts
 from platewise.embedding.embed_task import embed_block, embedding_table
 from platewise.embedding.model import embed_crops, load_model
 from platewise.embedding.preprocess import compress, shrink_crops, standardise
@@ -57,9 +58,32 @@ def test_a_training_writes_weights_curves_and_a_description(model):
     assert facts["figures"]["train_cells"] == 96
     assert facts["figures"]["validation_cells"] == 48
     assert facts["figures"]["chance_accuracy"] == pytest.approx(1 / 3)
+    # Every perturbation is in both batches.
+    assert facts["figures"]["probe_batch_chance"] == 0.5
+    assert (facts["figures"]["held_out_wells"], facts["figures"]["held_out_cells"]) == (0, 0)
+    assert facts["crops"] == {"mask": "none"}
     curves = read_table(model / "curves.parquet")
     assert curves["epoch"].tolist() == [0, 1]
     assert curves["validation_accuracy"].iloc[-1] == facts["figures"]["validation_accuracy"]
+
+
+def test_wells_that_were_held_out_are_counted(toy, tmp_path):
+    config = WEAK.model_copy(update={"validation_plates": (), "validation_wells": 0.5, "train_plates": ("P1", "P3")})
+    train_embedding(toy.stores, toy.wells, config, tmp_path / "deep", seed=1, device="cpu")
+    figures = json.loads((tmp_path / "deep" / "model.json").read_text())["figures"]
+    # Two of the four wells of DMSO and one of the two of each other; both plates are of one batch.
+    assert (figures["held_out_wells"], figures["held_out_cells"], figures["train_cells"]) == (4, 48, 48)
+    assert figures["probe_batch_chance"] is None
+    curves = read_table(tmp_path / "deep" / "curves.parquet")
+    assert curves["held_out_wells_accuracy"].iloc[-1] == figures["held_out_wells_accuracy"]
+
+
+def test_what_a_crop_shows_around_its_cell_is_written_down(tmp_path):
+    for mask in ("cell", "none"):
+        facts = {"parameters": {"size": 32, "keep_border": True, "mask": mask}}
+        path = tmp_path / f"{mask}.zarr"
+        write_crops(path, np.empty((0, 2, 32, 32), np.uint16), np.empty((0, 4)), ("DNA", "ER"), facts)
+        assert crop_facts({"P1": [path]}, ["P1"]) == {"mask": mask}
 
 
 def test_the_same_training_writes_the_same_bytes(model, toy, tmp_path):
@@ -265,6 +289,8 @@ def test_a_network_trained_elsewhere_is_taken_as_it_is(model, toy, tmp_path):
     assert taken.digest == original.digest
     assert taken.architecture == original.architecture
     assert taken.facts["kind"] == "file"
+    # So that the taken one can be taken again.
+    assert taken.facts["crops"] == {"mask": "none"}
     assert taken.facts["taken_from"]["classes"] == original.facts["classes"]
     assert len(read_table(tmp_path / "taken" / "curves.parquet")) == 0
 

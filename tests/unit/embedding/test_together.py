@@ -107,9 +107,9 @@ def test_two_processes_do_what_two_copies_do(folder, trained):
 
 
 def test_they_look_at_the_same_cells_as_one_process(folder, trained, tmp_path):
-    cells, seen_plates = hold_out_wells(read_cells(folder / TRAINING), SMALL.validation_wells, 3)
+    cells, held_out_wells = hold_out_wells(read_cells(folder / TRAINING), SMALL.validation_wells, 3)
     resume = tmp_path / "resume.safetensors"
-    alone = train(cells, read_cells(folder / VALIDATION), SMALL, 3, CPU, resume, seen_plates)
+    alone = train(cells, read_cells(folder / VALIDATION), SMALL, 3, CPU, resume, held_out_wells)
     assert trained.classes == alone.classes
     facts = [load_tensors(own)[1]["training"] for own in (folder / "resume.safetensors", resume)]
     assert (facts[0]["cells"], facts[0]["looked_at"]) == (facts[1]["cells"], facts[1]["looked_at"])

@@ -201,6 +201,6 @@ def test_a_network_that_always_says_the_same_has_the_accuracy_of_chance(held_out
 def test_cells_of_unknown_classes_are_left_out_of_the_validation(held_out):
     naming = Naming(SMALL, held_out.part(np.flatnonzero(held_out.names != "speckles")))
     assert naming.classes == ("DMSO", "stripes")
-    assert naming.validate(Oracle(2), held_out, "seen_plates")["seen_plates_accuracy"] == pytest.approx(1 / 2)
+    assert naming.validate(Oracle(2), held_out, "held_out_wells")["held_out_wells_accuracy"] == pytest.approx(1 / 2)
     others = replace(held_out, names=np.array(["other"] * len(held_out), dtype=object))
     assert all(math.isnan(value) for value in naming.validate(Oracle(2), others, "validation").values())

@@ -181,6 +181,7 @@ def test_crops_that_the_network_cannot_shrink(raw):
 def describe_network(folder, channels=("DNA",), size=96, **changes):
     shape = {"normalise": "plate", "downscale": 2, "network": "small", "width": 16, "features": 128}
     facts = {"architecture": {"channels": list(channels), "size": size, **shape}, "weights_sha256": "ab"}
+    facts["crops"] = {"mask": "none"}
     folder.mkdir()
     (folder / "model.json").write_text(json.dumps(facts | changes))
     (folder / "weights.safetensors").touch()
@@ -209,6 +210,34 @@ def test_a_network_that_does_not_fit_or_is_not_there_is_told_at_planning(raw, tm
     sections = describe_network(tmp_path / "c", channels)
     (tmp_path / "c" / "weights.safetensors").unlink()
     assert "no weights.safetensors" in str(refusal(raw | sections))
+
+
+def test_a_network_for_crops_with_another_mask_is_told_at_planning(raw, tmp_path):
+    channels = list(load_campaign(raw).config.images.channels)
+    masked = describe_network(tmp_path / "masked", channels, crops={"mask": "cell"})
+    load_campaign(raw | masked | {"crops": {"mask": "cell"}})
+    message = str(refusal(raw | masked))
+    assert "key embeddings.taken.path: found a network for crops with mask: cell; expected none, crops.mask" in message
+    assert "set crops.mask to cell" in message
+
+
+def test_a_network_that_does_not_say_the_mask_it_learned_from_is_told_at_planning(raw, tmp_path):
+    channels = list(load_campaign(raw).config.images.channels)
+    for place, crops in enumerate((None, {})):
+        silent = describe_network(tmp_path / str(place), channels, crops=crops)
+        message = str(refusal(raw | silent | {"crops": {"mask": "cell"}}))
+        assert f"{tmp_path / str(place)}: model.json does not say the crops.mask it learned from" in message
+        assert 'write "crops": {"mask": "cell"} (or what it was) into model.json' in message
+
+
+def test_a_published_network_learned_from_no_crops(raw, tmp_path):
+    channels = list(load_campaign(raw).config.images.channels)
+    taken = describe_network(tmp_path / "model", channels, crops=None)
+    facts = json.loads((tmp_path / "model" / "model.json").read_text())
+    facts["architecture"] |= {"kind": "timm", "name": "vit.dino"}
+    (tmp_path / "model" / "model.json").write_text(json.dumps(facts))
+    for mask in ("none", "cell"):
+        load_campaign(raw | taken | {"crops": {"mask": mask}})
 
 
 def test_features_are_counted_whatever_network_they_come_from(raw, tmp_path):

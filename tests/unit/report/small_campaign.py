@@ -191,7 +191,14 @@ MODEL = {
     "validation_plates": ["BR002"],
     "classes": ["DMSO", "a", HOSTILE],
     "classes_in_one_batch": [HOSTILE],
-    "figures": {"train_cells": 1234, "validation_cells": 567},
+    "figures": {
+        "train_cells": 1234,
+        "validation_cells": 567,
+        "held_out_wells": 12,
+        "held_out_cells": 345,
+        "chance_accuracy": 1 / 3,
+        "probe_batch_chance": 0.25,
+    },
 }
 
 
@@ -230,6 +237,7 @@ def _campaign_tables(root: Path, qc_wells: dict, qc_fields: dict, rng: np.random
                 "train_accuracy": np.linspace(0.1, 0.8, 10),
                 "validation_loss": [np.nan] * 5 + [1.4] * 5,
                 "validation_accuracy": np.linspace(0.1, 0.4, 10),
+                "held_out_wells_accuracy": np.linspace(0.1, 0.6, 10),
             }
         ),
     }

@@ -21,7 +21,7 @@ from platewise.errors import DataError
 from platewise.evaluation.differences import DIFFERENCE_COLUMNS
 from platewise.explanation.movers import MOVER_COLUMNS, SUMMARY_COLUMNS
 from platewise.explanation.prediction import PREDICTION_COLUMNS
-from platewise.report.differences import learned_against_classical
+from platewise.report.differences import difference_rows, learned_against_classical
 from platewise.report.explanation import moved_rows, predicted_features
 from platewise.report.training import AIMS, training_words
 from platewise.tables import read_table, write_table
@@ -227,6 +227,20 @@ def test_many_wells_are_thinned_alike_and_it_is_said(write_campaign, tmp_path):
     assert "Of the wells, 100 are drawn, chosen at random." in page.root.text()
 
 
+def test_wells_are_coloured_by_perturbation_too(campaign_page):
+    figures = campaign_page.figures()
+    traces = figures["figure-perturbations"]["data"]
+    wells = {trace["name"]: len(trace["x"]) for trace in traces if trace["xaxis"] == "x"}
+    # Two plates; eight compounds, the positive and the negative controls.
+    assert len(wells) == 10
+    assert (wells["negative controls"], wells["staurosporine"], wells["camptothecin"]) == (24, 4, 12)
+    assert sum(wells.values()) == 120
+    titles = [[note["text"] for note in figures[f"figure-{by}"]["layout"]["annotations"]] for by in
+              ("batches", "mechanisms", "perturbations")]  # fmt: skip
+    assert titles[0] == titles[1] == titles[2]
+    assert "The same wells coloured by perturbation" in campaign_page.root.text()
+
+
 def test_mechanisms_are_told_apart_by_colour_and_shape(campaign_page):
     traces = campaign_page.figures()["figure-mechanisms"]["data"]
     shown = [trace for trace in traces if trace["showlegend"]]
@@ -265,6 +279,21 @@ def test_what_cannot_be_compared_is_said():
     row = ["deep", "none", "classical", "none", "enrichment@1", *[np.nan] * 5, "higher", "no annotations"]
     (sentence,) = learned_against_classical(pd.DataFrame([row], columns=DIFFERENCE_COLUMNS), "none")
     assert sentence == "Whether deep features do better than classical ones cannot be said: no annotations."
+
+
+@pytest.mark.parametrize(("low", "high"), [(np.nan, np.nan), (0.1, np.nan), (-np.inf, 3.0)])
+@pytest.mark.parametrize("note", ["", "only 2 pairs"])
+@pytest.mark.parametrize(("first", "other", "own"), [("deep", "classical", 5.0), ("classical", "deep", 3.0)])
+def test_without_an_interval_no_verdict_is_given(low, high, note, first, other, own):
+    row = [first, "none", other, "none", "enrichment@1", own, 8.0 - own, 2.0, low, high, "higher", note]
+    table = pd.DataFrame([row], columns=DIFFERENCE_COLUMNS)
+    (sentence,) = learned_against_classical(table, "none")
+    assert sentence == (
+        "At the top 1 %, whether deep features do better than classical ones cannot be said: odds ratio 5.00 against "
+        f"3.00, without an interval of the difference{'; only 2 pairs' if note else ''}."
+    )
+    ((cell,),) = (line.cells for line in difference_rows(table))
+    assert (cell.text, cell.interval, cell.change) == ("+2.00", "", "")
 
 
 def test_batch_metrics_before_and_after(campaign_page):
@@ -336,7 +365,13 @@ def test_training_curves_are_drawn_without_settings(campaign_page):
     traces = campaign_page.figures()["figure-curves-0"]["data"]
 
     names = [trace["name"] for trace in traces]
-    assert names == ["train loss", "validation loss", "train accuracy", "validation accuracy"]
+    assert names == [
+        "train loss",
+        "validation loss",
+        "train accuracy",
+        "validation accuracy",
+        "held-out wells of training plates: accuracy",
+    ]
     assert traces[1]["y"][:5] == [None] * 5
 
 
@@ -440,7 +475,19 @@ def test_the_training_says_what_was_learned_and_what_could_not_be(campaign_page)
     assert "Network small of 212,676 parameters, 128 features." in text
     assert "It learned from 1,234 cells of BR001, for 640 steps of 64 cells. 567 cells of BR002 were only" in text
     assert "Adversary against: batch, with weight 1." in text
+    assert "345 cells in 12 wells of the training plates were held out and only measured on." in text
+    assert "Guessing one of 3 classes is right in 33 % of the cells." in text
+    assert "The probe for the batch is right in 25 % by chance, one of 4 batches." in text
     assert "1 of 3 classes occur in one batch only: to name one of them is to name its batch, and what" in text
+
+
+def test_what_was_not_held_out_or_guessed_is_not_told(tmp_path):
+    nothing = {"held_out_wells": 0, "held_out_cells": 0, "chance_accuracy": None, "probe_batch_chance": None}
+    facts = MODEL | {"kind": "self", "classes": [], "classes_in_one_batch": [], "figures": MODEL["figures"] | nothing}
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    text = " ".join(training_words(tmp_path / "model.json"))
+    assert text.endswith("were only measured on. Adversary against: batch, with weight 1.")
+    assert "held out" not in text
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"kind": "magic"}'])
@@ -524,6 +571,20 @@ def test_why_nothing_could_be_predicted_is_said():
     (found,) = predicted_features({"deep": table})
     assert found.sentence == "Not computed: fewer than 5 perturbations."
     assert found.rows == []
+
+
+def test_the_dashed_line_is_explained_where_there_is_one(write_campaign, tmp_path, campaign, campaign_page):
+    assert "figure-tradeoff" not in campaign_page.figures()
+    batches = read_table(campaign.tables.batches[0])
+    biology = batches[:2].assign(Metric="map_moa", Value=0.5)
+    for chance in (np.nan, -0.02):
+        table = pd.concat([batches.assign(Chance=chance), biology])
+        write_table(table, tmp_path / "batches.parquet")
+        tables = dataclasses.replace(campaign.tables, batches=[tmp_path / "batches.parquet"])
+        page = write_campaign(tmp_path / "i.html", tables=tables)
+        assert len(page.figures()["figure-tradeoff"]["data"]) == 2
+        assert "probe learned from" not in page.root.text()
+        assert ("Dashed: what the score would be by chance." in page.root.text()) == np.isfinite(chance)
 
 
 def test_an_adversary_is_pointed_out_beside_the_panels(write_campaign, tmp_path, campaign_page):

@@ -267,7 +267,8 @@ class FileEmbedding(Section):
     path: str = Field(
         min_length=1,
         description="Folder of the network, `results/{campaign}/campaign/embedding/{model}` of that campaign: "
-        "`model.json` and `weights.safetensors`. Its channels and the size of its crops must be this campaign's.",
+        "`model.json` and `weights.safetensors`. Its channels, and the size and mask of its crops, must be this "
+        "campaign's.",
     )
     batch: int = Field(
         default=256,

@@ -101,20 +101,37 @@ def in_several(classes: NDArray[np.int64], origins: NDArray[np.int64]) -> NDArra
     return counts[classes] > 1
 
 
-def check_origins(classes: NDArray[np.int64], origins: NDArray[np.int64], origin: Origin) -> None:
-    """Refuse an adversary that could learn nothing.
+def head_targets(classes: NDArray[np.int64], origins: NDArray[np.int64], origin: Origin) -> NDArray[np.int64]:
+    """Return which output of a head each cell is to be named by.
+
+    Parameters
+    ----------
+    classes, origins
+        ``(n,)`` numbers of what each cell was given and of where it comes from.
+    origin
+        What the origins are, for the error.
+
+    Returns
+    -------
+    array
+        ``(n,)`` from 0 without gaps over the origins of cells that a head may learn from; -1 for the other cells. An
+        origin without such a cell has no output: it could never be true, and certainty would count it.
 
     Raises
     ------
     DataError
-        If no class occurs in several origins.
+        If no class occurs in several origins: the adversary could learn nothing.
     """
-    if not in_several(classes, origins).any():
+    takes_part = in_several(classes, origins)
+    if not takes_part.any():
         raise DataError(
             f"embedding: no perturbation of the training plates occurs in several {origin} values, so that an "
             f"adversary for `{origin}` could not tell it from the perturbation. Hint: train on plates of several "
             "batches with controls on each, or leave the adversary out."
         )
+    targets = np.full(len(origins), -1)
+    targets[takes_part] = np.unique(origins[takes_part], return_inverse=True)[1]
+    return targets
 
 
 def add_heads(
@@ -125,7 +142,7 @@ def add_heads(
     features: int,
     seed: int,
 ) -> None:
-    """Add a head for each origin that is to be hidden; its first weights depend on ``seed`` only.
+    """Add a head for each origin that is to be hidden; its first weights depend on ``seed`` and its outputs only.
 
     Raises
     ------
@@ -137,9 +154,8 @@ def add_heads(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for origin in config.against:
-            own = origin_numbers(cells, origin)
-            check_origins(classes, own, origin)
-            heads[origin] = make_head(features, own.max() + 1)
+            targets = head_targets(classes, origin_numbers(cells, origin), origin)
+            heads[origin] = make_head(features, targets.max() + 1)
 
 
 class Adversaries:
@@ -151,8 +167,7 @@ class Adversaries:
         self._config = config
         self._heads = heads
         self._classes = classes
-        self._origins = {origin: origin_numbers(cells, origin) for origin in self._heads}
-        self._several = {origin: in_several(classes, own) for origin, own in self._origins.items()}
+        self._targets = {origin: head_targets(classes, origin_numbers(cells, origin), origin) for origin in self._heads}
         self._losses: dict[str, list[float]] = {origin: [] for origin in self._heads}
         self._hits: dict[str, list[bool]] = {origin: [] for origin in self._heads}
 
@@ -160,10 +175,10 @@ class Adversaries:
         """Return which of a step's cells each head may learn from, where they come from and how much each counts."""
         chosen = {}
         for origin in self._heads:
-            of_use = np.flatnonzero(self._several[origin][rows])
+            of_use = np.flatnonzero(self._targets[origin][rows] >= 0)
             # Batch normalisation needs two.
             if len(of_use) > 1:
-                truth = self._origins[origin][rows[of_use]]
+                truth = self._targets[origin][rows[of_use]]
                 weights = class_weights(self._classes[rows[of_use]], truth)
                 chosen[origin] = tuple(torch.from_numpy(values).to(device) for values in (of_use, truth, weights))
         return chosen

@@ -36,6 +36,16 @@ def first_store(stores: Stores, plates: Sequence[str]) -> CropStore:
     return read_crops(paths[0])
 
 
+def crop_facts(stores: Stores, plates: Sequence[str]) -> dict[str, str]:
+    """Return how crops of these plates were cut, as far as a network that learned from them depends on it.
+
+    ``mask`` of the section ``crops``; nothing where a store does not say it. ``keep_border`` only says which cells have
+    a crop, and nothing of what a crop looks like.
+    """
+    parameters = first_store(stores, plates).provenance.get("parameters", {})
+    return {"mask": parameters["mask"]} if "mask" in parameters else {}
+
+
 def config_facts(config: EmbeddingConfig, seed: int) -> dict[str, Any]:
     """Return what ``model.json`` says of every kind of embedding."""
     return {"kind": config.kind, "config": config.model_dump(mode="json"), "seed": seed}

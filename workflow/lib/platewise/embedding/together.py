@@ -96,11 +96,11 @@ def main(folder: Path) -> None:
     group = join_group(asked["device"])
     level = logging.INFO if group.rank == 0 else logging.WARNING
     logging.basicConfig(level=level, format=f"process {group.rank}: %(message)s", stream=sys.stderr)
-    cells, seen_plates = hold_out_wells(read_cells(folder / TRAINING), config.validation_wells, seed)
+    cells, held_out_wells = hold_out_wells(read_cells(folder / TRAINING), config.validation_wells, seed)
     validation = read_cells(folder / VALIDATION) if (folder / VALIDATION).is_dir() else None
     with torch_threads(asked["threads"]):
         device, resume = torch.device(asked["device"]), Path(asked["resume"])
-        trained = train(cells, validation, config, seed, device, resume, seen_plates, group)
+        trained = train(cells, validation, config, seed, device, resume, held_out_wells, group)
     if group.rank == 0:
         trained.network.head = None
         trained.network.adversaries.clear()

@@ -23,7 +23,7 @@ from platewise.config.embedding import (
 from platewise.device import DeviceRequest, choose_device, torch_threads
 from platewise.embedding.adversary import in_several, origin_numbers
 from platewise.embedding.cells import Cells, hold_out_wells, load_cells
-from platewise.embedding.description import Stores, architecture_for, config_facts, curves_provenance
+from platewise.embedding.description import Stores, architecture_for, config_facts, crop_facts, curves_provenance
 from platewise.embedding.model import CURVES, save_model
 from platewise.embedding.objectives import class_numbers
 from platewise.embedding.together import TRAINING, VALIDATION, train_together
@@ -119,12 +119,12 @@ def _train(
     train_on, hold_out = split_plates(list(stores), config)
     processes = count_processes(config, device)
     everything = load_cells(stores, train_on, wells, config, seed, folder / TRAINING)
-    cells, seen_plates = hold_out_wells(everything, config.validation_wells, seed)
+    cells, held_out_wells = hold_out_wells(everything, config.validation_wells, seed)
     validation = load_cells(stores, hold_out, wells, config, seed, folder / VALIDATION) if hold_out else None
     resume = out_dir.with_name(f"{out_dir.name}.resume.safetensors")
     if processes == 1:
         with torch_threads(threads):
-            trained = train(cells, validation, config, seed, device, resume, seen_plates)
+            trained = train(cells, validation, config, seed, device, resume, held_out_wells)
     else:
         everything.save(folder / TRAINING)
         if validation is not None:
@@ -134,15 +134,16 @@ def _train(
 
     curves = pd.DataFrame(trained.curves, columns=list(CURVE_COLUMNS))
     facts = config_facts(config, seed) | {
+        "crops": crop_facts(stores, train_on),
         "classes": list(trained.classes),
         # To name one of these is to name its batch: what the network knows of them may be of either.
         "classes_in_one_batch": _in_one_batch(cells, trained.classes),
         "train_plates": list(train_on),
         "validation_plates": list(hold_out),
-        "figures": _figures(trained.curves[-1], cells, validation, trained.classes),
+        "figures": _figures(trained.curves[-1], cells, validation, held_out_wells, trained.classes),
         "digests": {
             name: None if own is None else own.digest
-            for name, own in (("train", cells), ("validation", validation), ("seen_plates", seen_plates))
+            for name, own in (("train", cells), ("validation", validation), ("held_out_wells", held_out_wells))
         },
         "device": device.type,
         "processes": processes,
@@ -209,15 +210,31 @@ def split_plates(plates: Sequence[str], config: TrainedEmbedding) -> tuple[tuple
     return train_on, config.validation_plates
 
 
-def _figures(last: dict[str, float], cells: Cells, validation: Cells | None, classes: Sequence[str]) -> dict[str, Any]:
+def _figures(
+    last: dict[str, float],
+    cells: Cells,
+    validation: Cells | None,
+    held_out_wells: Cells | None,
+    classes: Sequence[str],
+) -> dict[str, Any]:
     known = 0 if validation is None else int(np.isin(validation.names, classes).sum()) if classes else len(validation)
     figures = {name: value if np.isfinite(value) else None for name, value in last.items()}
     return figures | {
         "train_cells": len(cells),
         "validation_cells": known,
         "validation_cells_of_unknown_class": 0 if validation is None else len(validation) - known,
+        "held_out_wells": 0 if held_out_wells is None else len(np.unique(held_out_wells.wells)),
+        "held_out_cells": 0 if held_out_wells is None else len(held_out_wells),
         "chance_accuracy": 1 / len(classes) if classes else None,
+        "probe_batch_chance": _probe_chance(cells),
     }
+
+
+def _probe_chance(cells: Cells) -> float | None:
+    """Return 1 over the batches that the probe tells apart; None where it is not fitted."""
+    batches = origin_numbers(cells, "batch")
+    several = in_several(np.unique(cells.names.astype(str), return_inverse=True)[1], batches)
+    return 1 / len(np.unique(batches[several])) if several.any() else None
 
 
 def _in_one_batch(cells: Cells, classes: Sequence[str]) -> list[str]:

@@ -41,7 +41,7 @@ CURVE_COLUMNS = (
     "learning_rate",
     "train_loss",
     "train_accuracy",
-    *(f"{looked_at}_{figure}" for looked_at in ("validation", "seen_plates") for figure in FIGURES),
+    *(f"{looked_at}_{figure}" for looked_at in ("validation", "held_out_wells") for figure in FIGURES),
     *(f"adversary_{origin}_{figure}" for origin in get_args(Origin) for figure in ("loss", "accuracy")),
     "probe_batch_accuracy",
 )
@@ -69,7 +69,7 @@ def train(
     seed: int,
     device: torch.device,
     resume: Path | None = None,
-    seen_plates: Cells | None = None,
+    held_out_wells: Cells | None = None,
     group: Group = ALONE,
 ) -> Trained:
     """Train a network on single cells, for what the kind of embedding asks (see ``objectives``).
@@ -93,7 +93,7 @@ def train(
         File that holds the state after the last finished epoch. Read if it is there and was written by the same
         training (cells, config, seed, versions, device, threads), else written anew. It stays; remove it once the
         results are safe.
-    seen_plates
+    held_out_wells
         Cells of the training plates in wells that are not trained on: looked at as ``validation`` is.
     group
         The processes that train together. All call this with the same arguments and get the same result.
@@ -111,15 +111,15 @@ def train(
     add_heads(network.adversaries, cells, objective.numbers, config.adversary, config.features, seed)
     network.to(device)
     optimizer = make_optimizer(network, config)
-    facts = _identity(cells, (validation, seen_plates), config, seed)
+    facts = _identity(cells, (validation, held_out_wells), config, seed)
     facts |= {"device": device.type, "threads": torch.get_num_threads(), "processes": group.size}
     curves = _restore(resume, facts, network, optimizer)
     with reproducible():
         for epoch in range(len(curves), config.epochs):
             figures = {"epoch": epoch, **train_epoch(network, optimizer, cells, objective, config, seed, epoch, group)}
             figures |= objective.validate(network, validation, "validation")
-            if seen_plates is not None:
-                figures |= objective.validate(network, seen_plates, "seen_plates")
+            if held_out_wells is not None:
+                figures |= objective.validate(network, held_out_wells, "held_out_wells")
             figures["probe_batch_accuracy"] = probe_batch(network, cells, objective.numbers, config, seed)
             curves.append(figures)
             if resume is not None and group.rank == 0:

@@ -8,7 +8,14 @@ from typing import Any
 import pandas as pd
 
 from platewise.config.embedding import FileEmbedding, PublishedEmbedding, RandomEmbedding
-from platewise.embedding.description import Stores, architecture_for, config_facts, curves_provenance, first_store
+from platewise.embedding.description import (
+    Stores,
+    architecture_for,
+    config_facts,
+    crop_facts,
+    curves_provenance,
+    first_store,
+)
 from platewise.embedding.model import CURVES, Architecture, PublishedArchitecture, load_model, save_model
 from platewise.embedding.network import CellNetwork
 from platewise.embedding.published import PublishedNetwork, network_of
@@ -22,7 +29,7 @@ def make_random(stores: Stores, config: RandomEmbedding, out_dir: Path, seed: in
     """Make a network with random weights."""
     architecture = architecture_for(stores, list(stores), config)
     network = architecture.build(seed=seed)
-    _save_unlearned(out_dir, config, seed, architecture, network)
+    _save_unlearned(out_dir, config, seed, architecture, network, crops=crop_facts(stores, list(stores)))
 
 
 def take_trained(stores: Stores, config: FileEmbedding, out_dir: Path, seed: int) -> None:
@@ -35,7 +42,9 @@ def take_trained(stores: Stores, config: FileEmbedding, out_dir: Path, seed: int
             f"{', '.join(model.architecture.channels)}; {store.path} holds {store.size} pixels and "
             f"{', '.join(store.channels)}. Hint: name channels and set crops.size as it does, or train a network."
         )
-    _save_unlearned(out_dir, config, seed, model.architecture, model.network, taken_from=model.facts)
+    # A published network has no crops that it learned from.
+    crops = {key: value for key, value in model.facts.items() if key == "crops"}
+    _save_unlearned(out_dir, config, seed, model.architecture, model.network, taken_from=model.facts, **crops)
 
 
 def take_published(stores: Stores, config: PublishedEmbedding, out_dir: Path, seed: int) -> None:

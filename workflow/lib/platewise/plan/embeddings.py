@@ -71,3 +71,20 @@ def file_problems(config: CampaignConfig, source: str) -> Iterator[Problem]:
         if size != config.crops.size:
             expected = f"crops of {config.crops.size} pixels, crops.size"
             yield Problem(place, f"a network for crops of {size} pixels", expected, f"set crops.size to {size}")
+        # Others published it: it learned from no crops, masked or not.
+        if architecture.get("kind") != "timm":
+            yield from _mask_problems(config.crops.mask, facts.get("crops"), place, embedding.path)
+
+
+def _mask_problems(own: str, described: Any, place: str, path: str) -> Iterator[Problem]:
+    """Find a network that learned from crops that show what lies around a cell, or do not, unlike this campaign's."""
+    mask = described.get("mask") if isinstance(described, dict) else None
+    expected = f"{own}, crops.mask of this campaign"
+    if mask is None:
+        remedy = (
+            f'train the network anew, or, if you know crops.mask of its campaign, write "crops": {{"mask": "{own}"}} '
+            f"(or what it was) into {_MODEL}"
+        )
+        yield Problem(place, f"{path}: {_MODEL} does not say the crops.mask it learned from", expected, remedy)
+    elif mask != own:
+        yield Problem(place, f"a network for crops with mask: {mask}", expected, f"set crops.mask to {mask}")

@@ -32,7 +32,6 @@ from platewise.report.figures import (
     curves_figure,
     enrichment_figure,
     network_figure,
-    projection_figure,
     rests_on,
 )
 from platewise.report.headline import Caution, cautions, judge, network_cautions, scale_cautions, screened
@@ -40,6 +39,7 @@ from platewise.report.hits import hit_section
 from platewise.report.html import render_page, write_page
 from platewise.report.metrics import baseline_words
 from platewise.report.numbers import significant
+from platewise.report.panels import MOST_PERTURBATIONS, projection_figure
 from platewise.report.ploidy import PloidyTables, read_ploidy
 from platewise.report.projection import principal_components
 from platewise.report.provenance import as_yaml, sources
@@ -213,6 +213,9 @@ def report_campaign(
     bad = bad_field_rows(data.qc_fields, pages)
     corrections = _corrections(data.batches, preset[1])
     figures = _figures(data, preset, settings)
+    tradeoff = tradeoff_figure(data.batches, preset)
+    if tradeoff:
+        figures["figure-tradeoff"] = tradeoff.figure
     ploidy, drawn = read_ploidy(tables.ploidy, max_q) if tables.ploidy else (None, None)
     if drawn:
         figures["figure-ploidy"] = drawn
@@ -225,7 +228,7 @@ def report_campaign(
     page = render_page(
         "campaign.html.j2",
         figures=figures,
-        tradeoff_drawn="figure-tradeoff" in figures,
+        tradeoff=tradeoff,
         ploidy=ploidy,
         ploidy_drawn=drawn is not None,
         variants=variants,
@@ -261,6 +264,7 @@ def report_campaign(
         network=network,
         shortlist=shortlist_section(data.shortlist),
         panels=list(data.profiles),
+        most_perturbations=MOST_PERTURBATIONS,
         adversarial=list(adversarial),
         points_cut=settings.max_points if max(map(len, data.profiles.values())) > settings.max_points else 0,
         corrections=corrections,
@@ -370,9 +374,7 @@ def _figures(data: _Data, preset: tuple[str, str], settings: ReportConfig) -> di
     panels = {title: _panel(table, settings.max_points) for title, table in data.profiles.items()}
     figures["figure-batches"] = projection_figure(panels, BATCH, shape_controls=False)
     figures["figure-mechanisms"] = projection_figure(panels, MOA, shape_controls=True)
-    tradeoff = tradeoff_figure(data.batches, preset)
-    if tradeoff is not None:
-        figures["figure-tradeoff"] = tradeoff
+    figures["figure-perturbations"] = projection_figure(panels, PERTURBATION, True, MOST_PERTURBATIONS)
     for place, curves in enumerate(data.curves.values()):
         if len(curves):
             figures[f"figure-curves-{place}"] = curves_figure(curves)

@@ -80,32 +80,44 @@ def _sentences(differences: pd.DataFrame, correction: str) -> Iterator[str]:
         if not (is_number(own) and is_number(other)):
             yield f"Whether {learned} features do better than classical ones cannot be said: {row['Note']}."
             continue
+        note = f"; {row['Note']}" if row["Note"] else ""
+        values = f"odds ratio {significant(own)} against {significant(other)}"
+        if not _is_between(low, high):
+            yield (
+                f"At the top {share} %, whether {learned} features do better than classical ones cannot be said: "
+                f"{values}, without an interval of the difference{note}."
+            )
+            continue
         if low > 0:
             verdict = "do better than"
         elif high < 0:
             verdict = "do worse than"
         else:
             verdict = "are not shown to do better or worse than"
-        note = f"; {row['Note']}" if row["Note"] else ""
         yield (
-            f"At the top {share} %, {learned} features {verdict} classical ones: odds ratio {significant(own)} against "
-            f"{significant(other)} (95 % interval of the difference {_signed(low)} to {_signed(high)}{note})."
+            f"At the top {share} %, {learned} features {verdict} classical ones: {values} "
+            f"(95 % interval of the difference {_signed(low)} to {_signed(high)}{note})."
         )
 
 
 def _cell(row: dict) -> DifferenceCell:
     if not is_number(row["Difference"]):
         return DifferenceCell("not computed", "", "", str(row["Note"] or ""))
-    interval = f"{_signed(row['Low'])} to {_signed(row['High'])}" if is_number(row["Low"]) else ""
+    interval = f"{_signed(row['Low'])} to {_signed(row['High'])}" if _is_between(row["Low"], row["High"]) else ""
     return DifferenceCell(_signed(row["Difference"]), interval, _change(row), str(row["Note"] or ""))
 
 
 def _change(row: dict) -> str:
-    if not (is_number(row["Low"]) and is_number(row["High"])):
+    if not _is_between(row["Low"], row["High"]):
         return ""
     if row["Low"] <= 0 <= row["High"]:
         return "no clear difference"
     return "better" if (row["Low"] > 0) == (row["Better"] == "higher") else "worse"
+
+
+def _is_between(low: float, high: float) -> bool:
+    """Tell whether there is an interval."""
+    return is_number(low) and is_number(high)
 
 
 def _signed(value: float) -> str:

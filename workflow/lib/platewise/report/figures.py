@@ -12,10 +12,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from platewise.columns import BATCH, CELL_COUNT, CONTROL_TYPE, DOSE, MOA, NEGCON, PERTURBATION, PLATE, WELL
+from platewise.columns import MOA, PERTURBATION
 from platewise.report.colours import NEUTRAL, QUALITATIVE, Mark, category_marks, rgb
 from platewise.report.metrics import baseline_words
-from platewise.report.numbers import dose, is_number, percent, plural, significant
+from platewise.report.numbers import is_number, plural, significant
 
 Figure = dict[str, Any]
 NO_MECHANISM = "no known mechanism"
@@ -26,8 +26,8 @@ _GRID = "#e3e7ea"
 _MOST_NAMES = 60
 # Nodes nearer than this share of the drawing would have their names on one another.
 _CROWDED = 0.05
-# From this many wells on, marks are smaller.
-_MANY_POINTS = 1000
+# Training curves of wells that are named so are of plates that are trained on.
+_HELD_OUT = "held_out_wells_"
 _DASHES = ("dash", "dot", "dashdot", "longdash")
 
 
@@ -147,7 +147,7 @@ def network_figure(nodes: pd.DataFrame, edges: pd.DataFrame, max_nodes: int) -> 
             y=plain_list(rows["Y"]),
             mode="markers+text" if named else "markers",
             name=label(name),
-            marker=_marker(name, marks, 11),
+            marker=marker(name, marks, 11),
             text=[label(_short(name)) for name in rows[PERTURBATION]] if named else None,
             textposition=list(sides[groups == name]) if named else None,
             textfont={"size": 11},
@@ -190,75 +190,8 @@ def _segments(edges: pd.DataFrame, place: pd.Series) -> list[float | None]:
     return points
 
 
-def projection_figure(
-    panels: Mapping[str, tuple[pd.DataFrame, np.ndarray, np.ndarray]], colour_by: str, shape_controls: bool
-) -> Figure:
-    """Panels of wells in two principal components, two in a row, with one legend.
-
-    Parameters
-    ----------
-    panels
-        Title to (metadata of the wells, (well, 2) scores, explained shares).
-    colour_by
-        Metadata column whose values are told apart.
-    shape_controls
-        Draw negative controls in grey, whatever their value.
-    """
-    titles = [label(title) for title in panels]
-    rows, columns = (len(panels) + 1) // 2, min(len(panels), 2)
-    figure = make_subplots(
-        rows=rows, cols=columns, subplot_titles=titles, horizontal_spacing=0.08, vertical_spacing=0.2 / rows
-    )
-    size = 7 if max(len(wells) for wells, _, _ in panels.values()) < _MANY_POINTS else 5
-    values = [value for wells, _, _ in panels.values() for value in _groups(wells, colour_by, shape_controls)]
-    special = (CONTROLS, NO_MECHANISM)
-    marks = category_marks([value for value in values if value not in special])
-    named: set[str] = set()
-    for place, (wells, scores, explained) in enumerate(panels.values()):
-        cell = {"row": place // 2 + 1, "col": place % 2 + 1}
-        groups = np.array(_groups(wells, colour_by, shape_controls), object)
-        groups = np.array([name if name in marks or name in special else "other" for name in groups], object)
-        words = np.array([_well_words(row) for row in wells.to_dict("records")], object)
-        for name in [CONTROLS, NO_MECHANISM, "other", *marks]:
-            mine = groups == name
-            if not mine.any():
-                continue
-            figure.add_scatter(
-                x=plain_list(scores[mine, 0]),
-                y=plain_list(scores[mine, 1]),
-                mode="markers",
-                name=label(name),
-                legendgroup=name,
-                showlegend=name not in named,
-                marker=_marker(name, marks, size),
-                text=list(words[mine]),
-                hovertemplate="%{text}<extra></extra>",
-                **cell,
-            )
-            named.add(name)
-        figure.update_xaxes(title=f"PC 1 ({percent(explained[0])} of variance)", **cell)
-        figure.update_yaxes(title=f"PC 2 ({percent(explained[1])})", **cell)
-    return finish(figure, 80 + 440 * rows)
-
-
-def _groups(wells: pd.DataFrame, colour_by: str, shape_controls: bool) -> list[str]:
-    groups = wells[colour_by].fillna("").astype(str).replace("", NO_MECHANISM if colour_by == MOA else "none")
-    return groups.mask(wells[CONTROL_TYPE] == NEGCON, CONTROLS).tolist() if shape_controls else groups.tolist()
-
-
-def _well_words(row: Mapping[str, Any]) -> str:
-    words = f"<b>{label(row[PERTURBATION])}</b>"
-    if np.isfinite(row.get(DOSE, np.nan)):
-        words += f" at {dose(row[DOSE])}"
-    words += f"<br>{label(row[PLATE])} {label(row[WELL])}, batch {label(row[BATCH])}"
-    if row.get(MOA):
-        words += f"<br>{label(row[MOA])}"
-    cells = row.get(CELL_COUNT, np.nan)
-    return words + (f"<br>{int(cells):,} cells" if np.isfinite(cells) else "")
-
-
 def curves_figure(curves: pd.DataFrame) -> Figure:
-    """Training curves: every numeric column of the table against its first (the epoch), losses above, shares below."""
+    """Training curves: every numeric column against the table's first (the epoch); losses left, shares right."""
     steps = curves.columns[0]
     measures = [
         name
@@ -274,7 +207,7 @@ def curves_figure(curves: pd.DataFrame) -> Figure:
             figure.add_scatter(
                 x=plain_list(curves[steps]),
                 y=plain_list(curves[name]),
-                name=label(_spaced(name)),
+                name=label(_curve_name(name)),
                 mode="lines+markers",
                 marker={"size": 4},
                 line={"color": QUALITATIVE[place % len(QUALITATIVE)], "dash": ("solid", *_DASHES)[place % 5]},
@@ -286,6 +219,12 @@ def curves_figure(curves: pd.DataFrame) -> Figure:
     return finish(figure, 380)
 
 
+def _curve_name(name: str) -> str:
+    if name.startswith(_HELD_OUT):
+        return f"held-out wells of training plates: {_spaced(name.removeprefix(_HELD_OUT))}"
+    return _spaced(name)
+
+
 def _is_setting(name: str) -> bool:
     return any(word in name.lower() for word in ("rate", "lr", "seed", "seconds", "step"))
 
@@ -294,7 +233,8 @@ def _spaced(name: str) -> str:
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name.replace("_", " ")).strip()
 
 
-def _marker(name: str, marks: Mapping[str, Mark], size: int) -> dict[str, Any]:
+def marker(name: str, marks: Mapping[str, Mark], size: int) -> dict[str, Any]:
+    """Return how points of a category are drawn; those without a mark are grey and open."""
     mark = marks.get(name)
     if mark is None:
         symbol = "circle-open" if name == CONTROLS else "diamond-open" if name == NO_MECHANISM else "x-thin-open"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,7 +17,22 @@ _OF_BATCHES = ("probe_batch", "silhouette_batch", "pcr_batch")
 _OF_BIOLOGY = ("map_moa", "map_replicate_across_batches", "map_replicate")
 
 
-def tradeoff_figure(batches: pd.DataFrame, preset: tuple[str, str]) -> Figure | None:
+# What is said of the dashed line where batches are scored by a probe; it is a linear one that is tried on other plates.
+_BELOW_CHANCE = (
+    " What lies left of it is no better than chance: batches were equalised between the plates that the probe learned "
+    "from, and it reads them backwards."
+)
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """The figure, and what its dashed line means (empty where there is none)."""
+
+    figure: Figure
+    chance: str
+
+
+def tradeoff_figure(batches: pd.DataFrame, preset: tuple[str, str]) -> Tradeoff | None:
     """Draw a point for each kind of features after each correction: biology against batch, with 95 % intervals.
 
     Parameters
@@ -27,8 +44,9 @@ def tradeoff_figure(batches: pd.DataFrame, preset: tuple[str, str]) -> Figure | 
 
     Returns
     -------
-    figure
-        None where fewer than two points have both.
+    Tradeoff
+        None where fewer than two points have both. The line is at the chance that all points share, or else at that of
+        the preset.
     """
     values = batches.drop_duplicates(["Features", "Correction", "Metric"]).set_index(
         ["Features", "Correction", "Metric"]
@@ -62,14 +80,18 @@ def tradeoff_figure(batches: pd.DataFrame, preset: tuple[str, str]) -> Figure | 
             hovertemplate=f"{batch_metric(of_batches).label} %{{x:.3f}}, {batch_metric(of_biology).label} %{{y:.3f}}"
             "<extra>%{fullData.name}</extra>",
         )
-    chance = values.xs(of_batches, level="Metric")["Chance"].dropna()
-    if len(chance):
-        figure.add_vline(
-            x=float(chance.iloc[0]), line={"dash": "dash", "color": "#6b7780", "width": 1}, annotation_text="chance"
-        )
+    chances = values.xs(of_batches, level="Metric")["Chance"].reindex(points).dropna()
+    shared = chances.nunique() == 1
+    words = ""
+    if shared or preset in chances.index:
+        chance = chances.iloc[0] if shared else chances[preset]
+        line = {"dash": "dash", "color": "#6b7780", "width": 1}
+        figure.add_vline(x=float(chance), line=line, annotation_text="chance")
+        words = f"Dashed: what the score would be by chance{'' if shared else ', for the preset'}."
+        words += _BELOW_CHANCE if of_batches == "probe_batch" else ""
     figure.update_xaxes(title=f"{batch_metric(of_batches).label}: less is better")
     figure.update_yaxes(title=f"{batch_metric(of_biology).label}: more is better")
-    return finish(figure, 460)
+    return Tradeoff(finish(figure, 460), words)
 
 
 def _bars(row: pd.Series, colour: str) -> dict[str, object]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from platewise.errors import DataError
+from platewise.report.numbers import percent, plural
 
 AIMS = {
     "weak": "Trained to name what single cells were given; the classifier was then thrown away and the features kept.",
@@ -60,6 +61,12 @@ def _training(facts: Mapping[str, Any]) -> list[str]:
         words.append(
             f"{figures['validation_cells']:,} cells of {', '.join(facts['validation_plates'])} were only measured on."
         )
+    if figures["held_out_cells"]:
+        words.append(
+            f"{figures['held_out_cells']:,} cells in {plural(figures['held_out_wells'], 'well')} of the training "
+            "plates were held out and only measured on."
+        )
+    words += _chance(facts)
     if config["adversary"]:
         against = ", ".join(config["adversary"]["against"])
         words.append(f"Adversary against: {against}, with weight {config['adversary']['weight']:g}.")
@@ -71,3 +78,18 @@ def _training(facts: Mapping[str, Any]) -> list[str]:
             f"its batch, and what the network knows of them may be of either ({named})."
         )
     return words
+
+
+def _chance(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the accuracies would be of a network that knows nothing."""
+    figures = facts["figures"]
+    if figures["chance_accuracy"] is not None:
+        yield (
+            f"Guessing one of {plural(len(facts['classes']), 'class', 'classes')} is right in "
+            f"{percent(figures['chance_accuracy'])} of the cells."
+        )
+    if figures["probe_batch_chance"] is not None:
+        yield (
+            f"The probe for the batch is right in {percent(figures['probe_batch_chance'])} by chance, one of "
+            f"{plural(round(1 / figures['probe_batch_chance']), 'batch', 'batches')}."
+        )
