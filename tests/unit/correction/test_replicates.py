@@ -221,7 +221,7 @@ def replicates_in_one_of_two_batches() -> pd.DataFrame:
 )
 def test_nothing_to_leave_out_is_refused_or_left(wells: pd.DataFrame, kind: str, fold: str) -> None:
     values = noise(wells)
-    told = rf"differences to learn from in one fold \({fold}\); expected .*several batches.*Hint: set shrinkage to a number"
+    told = rf"to learn from in one fold \({fold}\); expected .*several batches.*Hint: set shrinkage to a number"
     with pytest.raises(CorrectionRefusedError, match=told):
         correct_by_replicates(wells, values, ReplicateCorrection(rows=kind))
     table = wells.join(pd.DataFrame(values, columns=[f"Cells_{i}" for i in range(FEATURES)]))

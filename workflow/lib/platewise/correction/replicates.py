@@ -185,7 +185,7 @@ def _check_folds(folds: np.ndarray) -> None:
     if len(np.unique(folds)) < 2:
         raise CorrectionRefusedError(
             f"correction replicates: found all {len(folds)} differences to learn from in one fold ({folds[0]}); "
-            "expected replicates in several batches or, in a campaign of one batch, several treatments with replicates, "
+            "expected replicates in several batches or, in a campaign of one, several treatments with replicates, "
             f"because the shrinkage is chosen by leaving folds out. Hint: set shrinkage to a number, {_OTHERWISE}"
         )
 
