@@ -60,6 +60,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "lib"))
 
 from bbbc021_candidates import CONTINUED, FIRST, SELECTIONS, TRANSFORMS, WHOLE, corrected_whole, select
+from sklearn.metrics import average_precision_score
 
 from platewise.columns import BATCH, DOSE, MOA, PERTURBATION, PLATE
 from platewise.config.network import NetworkConfig
@@ -68,7 +69,7 @@ from platewise.config.table import TableConfig
 from platewise.evaluation.annotations import annotation_matches
 from platewise.evaluation.levels import read_levels
 from platewise.evaluation.nearest import in_several_batches, nearest_match, same_perturbation, shared_batch
-from platewise.evaluation.precision import annotation_precision, average_precision, mean_precision
+from platewise.evaluation.precision import annotation_precision, mean_precision
 from platewise.evaluation.similarity import Cosine
 from platewise.network.build import build_network
 from platewise.network.nodes import unit_rows
@@ -145,7 +146,8 @@ def retrieval(metadata: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
         partners, others = allowed & (codes == codes[well]), allowed & (drug != drug[well])
         if partners.any() and others.any():
             near, far = cosine[well, partners], cosine[well, others]
-            rows.append((codes[well], average_precision(near, far), (near.mean() - far.mean()) / far.std()))
+            precision = average_precision_score([1] * len(near) + [0] * len(far), np.r_[near, far])
+            rows.append((codes[well], precision, (near.mean() - far.mean()) / far.std()))
     return pd.DataFrame(rows, columns=["treatment", "precision", "margin"])
 
 

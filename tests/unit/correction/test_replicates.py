@@ -196,3 +196,42 @@ def test_too_little_to_learn_from_is_refused_with_a_remedy() -> None:
         correct_by_replicates(single, noise(single), ReplicateCorrection())
     with pytest.raises(ValidationError, match="expected `auto` or a number from 0 to 1"):
         ReplicateCorrection(shrinkage=-0.1)
+
+
+def one_compound_on_one_plate() -> pd.DataFrame:
+    """30 wells of one compound beside 12 controls."""
+    wells = metadata(batches=1, treatments=1, replicates=1)
+    rows = [0] * 30 + [1] * 12
+    return wells.iloc[rows].reset_index(drop=True)
+
+
+def replicates_in_one_of_two_batches() -> pd.DataFrame:
+    wells = metadata(batches=2, treatments=26)
+    again = wells.duplicated("Metadata_Perturbation") & ~is_negcon(wells)
+    return wells[~(again & (wells["Metadata_Batch"] == "B1"))].reset_index(drop=True)
+
+
+@pytest.mark.parametrize(
+    ("wells", "kind", "fold"),
+    [
+        (one_compound_on_one_plate(), "both", "part 0"),
+        (one_compound_on_one_plate(), "replicates", "part 0"),
+        (replicates_in_one_of_two_batches(), "replicates", "B0"),
+    ],
+)
+def test_nothing_to_leave_out_is_refused_or_left(wells: pd.DataFrame, kind: str, fold: str) -> None:
+    values = noise(wells)
+    told = rf"to learn from in one fold \({fold}\); expected .*several batches.*Hint: set shrinkage to a number"
+    with pytest.raises(CorrectionRefusedError, match=told):
+        correct_by_replicates(wells, values, ReplicateCorrection(rows=kind))
+    table = wells.join(pd.DataFrame(values, columns=[f"Cells_{i}" for i in range(FEATURES)]))
+    left, done = correct(table, ReplicateCorrection(rows=kind, when_refused="leave"))
+    np.testing.assert_array_equal(left.filter(like="Cells_"), values.astype(np.float32))
+    assert "one fold" in done.note
+    # The remedies that the error names.
+    assert np.isfinite(correct_by_replicates(wells, values, ReplicateCorrection(rows=kind, shrinkage=0.5)).values).all()
+
+
+def test_controls_of_the_other_batch_are_enough_to_leave_out() -> None:
+    wells = replicates_in_one_of_two_batches()
+    assert np.isfinite(correct_by_replicates(wells, noise(wells), ReplicateCorrection(rows="both")).values).all()

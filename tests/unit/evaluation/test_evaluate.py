@@ -24,10 +24,11 @@ from platewise.evaluation.evaluate import (
     evaluate,
     run_evaluate_network,
 )
-from platewise.evaluation.levels import describe, read_levels
+from platewise.evaluation.levels import describe, describe_layout, read_levels
 from platewise.evaluation.scores import NOT_BEATEN, SCORE_COLUMNS, score_family
 from platewise.profiles.consensus import consensus
 from platewise.profiles.frame import split_profiles
+from platewise.report.hits import layout_words
 from platewise.tables import read_table
 
 CONFIG = EvaluationConfig(permutations=200, shuffles=30, bootstraps=50, null_size=500)
@@ -179,6 +180,63 @@ def test_what_a_layout_cannot_tell_is_noted() -> None:
     assert scores.loc["nscb", ["Value", "Evaluated"]].tolist() == [1.0, 12]
     assert own["map_replicate"] == "every treatment lies in one batch: treatment and batch cannot be told apart"
     assert own["nsc"] == "neighbours may be of the same batch, which nscb leaves out"
+
+
+def fixed_wells(wells: pd.DataFrame, moving: set[str]) -> pd.DataFrame:
+    """Every perturbation but those that move sits where it does on the first plate."""
+    first = wells.drop_duplicates("Metadata_Perturbation").set_index("Metadata_Perturbation")["Metadata_Well"]
+    stay = (wells["Metadata_ControlType"] == "") & ~wells["Metadata_Perturbation"].isin(moving)
+    return wells.assign(Metadata_Well=wells["Metadata_Well"].where(~stay, wells["Metadata_Perturbation"].map(first)))
+
+
+@pytest.mark.parametrize(
+    ("moving", "said"),
+    [
+        (1, "11 of 12 treatments sit in one well position: of these, treatment and position cannot be told apart"),
+        (6, "6 of 12 treatments sit in one well position: of these, treatment and position cannot be told apart"),
+        (7, ""),
+    ],
+)
+def test_how_many_treatments_a_layout_cannot_tell_apart_is_said(moving: int, said: str) -> None:
+    wells = fixed_wells(campaign(), {f"drug {number:02d}" for number in range(moving)})
+    assert describe_layout(wells) == {"position": said, "batch": ""}
+
+
+def test_positive_controls_are_no_treatments_of_a_layout() -> None:
+    wells = fixed_wells(campaign(), {"drug 00"})
+    spread = wells.assign(
+        Metadata_ControlType=wells["Metadata_ControlType"].mask(wells["Metadata_Perturbation"] == "drug 00", "poscon")
+    )
+    said = "every treatment sits in one well position: treatment and position cannot be told apart"
+    assert describe_layout(spread) == {"position": said, "batch": ""}
+    # Those of the scores and of the page.
+    assert set(evaluated(spread)[0].query("Baseline == '' and Metric == 'map_replicate'")["Note"]) == {said}
+    assert layout_words(spread) == [f"E{said[1:]}."]
+    # A campaign of controls alone.
+    assert describe_layout(spread[spread["Metadata_ControlType"] != ""]) == {"position": "", "batch": ""}
+
+
+def test_how_many_treatments_lie_in_one_batch_is_said() -> None:
+    wells = campaign()
+    gone = (wells["Metadata_Batch"] == "B1") & wells["Metadata_Perturbation"].isin([f"drug {n:02d}" for n in range(9)])
+    said = "9 of 12 treatments lie in one batch: of these, treatment and batch cannot be told apart"
+    assert describe_layout(wells[~gone]) == {"position": "", "batch": said}
+    # What lies in one batch is so of one batch only where there are several.
+    assert describe_layout(wells[wells["Metadata_Batch"] == "B0"])["batch"] == ""
+
+
+def test_how_many_cell_counts_are_missing_is_said() -> None:
+    wells = campaign()
+    wells["Metadata_CellCount"] = wells["Metadata_CellCount"].astype(float)
+    wells.loc[3, "Metadata_CellCount"] = np.nan
+    rows = evaluated(wells)[0].query("Baseline == 'cell_count'").set_index("Metric")
+    assert rows.loc["map_replicate", "Note"] == "1 of 72 profiles has no cell count"
+    assert np.isnan(rows.loc["map_replicate", "Value"])
+    # A perturbation has the counts of its other wells.
+    assert np.isfinite(rows.loc["map_moa", "Value"])
+    wells.loc[4, "Metadata_CellCount"] = np.nan
+    rows = evaluated(wells)[0].query("Baseline == 'cell_count'").set_index("Metric")
+    assert rows.loc["map_replicate", "Note"] == "2 of 72 profiles have no cell count"
 
 
 def test_missing_cell_counts_are_a_note() -> None:

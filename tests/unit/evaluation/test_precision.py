@@ -13,11 +13,11 @@ from scipy.stats import kstest
 from sklearn.metrics import average_precision_score
 
 from platewise.evaluation.annotations import annotation_matches
+from platewise.evaluation.counting import precision_against
 from platewise.evaluation.items import CannotScoreError
 from platewise.evaluation.precision import (
     PrecisionNull,
     annotation_precision,
-    average_precision,
     mean_precision,
     precision_p_values,
     replicate_precision,
@@ -26,19 +26,26 @@ from platewise.evaluation.precision import (
 from platewise.evaluation.similarity import CloseNumber, Cosine
 
 
+def precision_of(queries: list[tuple[np.ndarray, np.ndarray]]) -> list[float]:
+    """Average precision of queries, each with its positives and negatives."""
+    positives, negatives = zip(*queries, strict=True)
+    ends = [np.cumsum([len(part) for part in parts]) for parts in (positives, negatives)]
+    ordered = np.concatenate([np.sort(part) for part in negatives])
+    return precision_against(np.concatenate(positives), ends[0], ordered, ends[1]).tolist()
+
+
 def test_by_hand() -> None:
-    # Ranks of the positives: 1, 3 and 4 of five.
-    value = average_precision(np.array([0.9, 0.5, 0.4]), np.array([0.7, 0.1]))
-    assert value == pytest.approx((1 / 1 + 2 / 3 + 3 / 4) / 3)
-    # A tie with one negative counts half a place.
-    assert average_precision(np.array([0.5]), np.array([0.5, 0.1])) == pytest.approx(1 / 1.5)
+    # Ranks of the positives: 1, 3 and 4 of five. A tie with one negative counts half a place.
+    queries = [([0.9, 0.5, 0.4], [0.7, 0.1]), ([0.5], [0.5, 0.1])]
+    assert precision_of(queries) == pytest.approx([(1 / 1 + 2 / 3 + 3 / 4) / 3, 1 / 1.5])
 
 
 def test_it_is_scikit_learns_without_ties() -> None:
     rng = np.random.default_rng(0)
     positives, negatives = rng.normal(1, 1, 7), rng.normal(0, 1, 23)
     expected = average_precision_score([1] * 7 + [0] * 23, np.r_[positives, negatives])
-    assert average_precision(positives, negatives) == pytest.approx(expected)
+    assert precision_of([(positives, negatives)]) == pytest.approx([expected])
+    assert naive_precision(positives, negatives) == pytest.approx(expected)
 
 
 def screen() -> tuple[pd.DataFrame, np.ndarray]:

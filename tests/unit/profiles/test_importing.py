@@ -92,6 +92,38 @@ def test_csv_and_parquet_give_the_same_wells(table_path: Path, tmp_path: Path) -
     )
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize(("kind", "separator"), [("csv", ","), ("tsv", "\t")])
+def test_names_that_look_like_numbers_stay_as_they_are_written(
+    tmp_path: Path, kind: str, separator: str, quote: str
+) -> None:
+    rows = [
+        ("0123", "A01", "0", "1e2", "5.10", "007"),
+        ("0123", "A02", "007", "5.10", "5.10", "true"),
+        ("123", "A01", "7", "", "1", "2024-01-31 00:00"),
+        ("123", "A02", "", "2", "1", ""),
+    ]
+    paths = [tmp_path / f"{name}.{kind}" for name in ("mixed", "whole")]
+    names = ["plate", "well", "drug", "um", "week", "moa", "Cells_X_Y"]
+    for path, chosen in zip(paths, (rows, [("9", "A01", "0", "3", "1", "007")]), strict=True):
+        cells = [names, *([f"{quote}{cell}{quote}" if cell else "" for cell in row] + ["1.5"] for row in chosen)]
+        path.write_text("".join(separator.join(row) + "\n" for row in cells))
+    config = config_for(*paths, negcon=("0",))
+    assert plates_of(config) == ["0123", "123", "9"]
+    wells, dropped = read_profiles(config)
+    assert wells["Metadata_Plate"].tolist() == ["0123", "0123", "123", "9"]
+    assert wells["Metadata_Perturbation"].tolist() == ["0", "007", "7", "0"]
+    assert wells["Metadata_ControlType"].tolist() == ["negcon", "", "", "negcon"]
+    assert wells["Metadata_Batch"].tolist() == ["5.10", "5.10", "1", "1"]
+    assert wells["Metadata_MOA"].tolist() == ["", "true", "2024-01-31 00:00", ""]
+    assert wells["Metadata_Dose"].fillna(-1).tolist() == [100.0, 5.1, -1.0, 3.0]
+    assert dropped[["Metadata_Plate", "Reason"]].to_numpy().tolist() == [["123", "no perturbation"]]
+    problems = []
+    given = check_tables(config, problems)
+    assert problems == []
+    assert [treatment.perturbation for treatment in given] == ["0", "007", "7", "0"]
+
+
 def test_names_of_other_features_are_stored_as_deep(table_path: Path) -> None:
     wells, _ = read_profiles(config_for(table_path, features=("emb_*",)))
     assert wells["Deep_emb_1"].tolist() == [2, 3, 1]

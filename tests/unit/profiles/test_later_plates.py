@@ -86,6 +86,20 @@ def test_a_feature_that_a_whole_plate_lacks_is_not_chosen(tmp_path: Path) -> Non
     assert selection.loc["Cells_X_3", "Missing"] == 24
 
 
+def test_a_later_plate_is_the_first_with_enough_controls(tmp_path: Path) -> None:
+    few = plate_of("P0", 0).assign(Metadata_ControlType=["negcon"] * 3 + [""] * 21)
+    plates = {"P0": few, "N": plate_of("N", 1)}
+    run(tmp_path, plates, ["P0"])
+    first, later = (read_table(tmp_path / f"{name}.normalised.parquet") for name in plates)
+    assert set(first["Metadata_NormalisedTo"]) == {"plate"}
+    assert set(later["Metadata_NormalisedTo"]) == {"negcon"}
+    # No scale of the campaign was ever fitted: the plate has its own controls'.
+    values = plates["N"][FEATURES].to_numpy()
+    middle = np.median(values[:8], axis=0)
+    spread = 1.482602218505602 * np.median(np.abs(values[:8] - middle), axis=0)
+    np.testing.assert_allclose(later[FEATURES], (values - middle) / spread, rtol=1e-6)
+
+
 def test_a_plate_without_a_well_lacks_nothing(tmp_path: Path) -> None:
     plates = {"P0": plate_of("P0", 0), "E": plate_of("E", 1)[:0], "P1": plate_of("P1", 1)}
     assert len(run(tmp_path, plates, None)) == 48

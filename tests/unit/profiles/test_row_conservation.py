@@ -27,7 +27,9 @@ from platewise.tables import read_table
 SPELLINGS = st.sampled_from(["a1", "A1", "A01", "a01", "b2", "B02", "C12", "c12", "D7"])
 # Mostly different ones, so that most tables get past the duplicates.
 WELLS = st.one_of(SPELLINGS, *[st.integers(1, 24).map(f"{row}{{}}".format) for row in "EFGHIJKLMN"])
-NAMES = st.sampled_from(["DMSO", " DMSO ", "taxol", "Taxol", 'a, "b"', "../x", "", None, "β"])
+NAMES = st.sampled_from(
+    ["DMSO", " DMSO ", "taxol", "Taxol", 'a, "b"', "../x", "", None, "β", "007", "7", "7.0", "5.10", "5.1", "true"]
+)
 VALUES = st.one_of(st.floats(-5, 5, width=32), st.sampled_from([np.nan, np.inf, -np.inf]))
 COLUMNS = TableColumns(plate="plate", well="well", perturbation="drug", dose="dose", cell_count="cells")
 KEYS = ["Metadata_Plate", "Metadata_Well", "Metadata_Perturbation", "Metadata_Dose"]
@@ -37,8 +39,8 @@ KEYS = ["Metadata_Plate", "Metadata_Well", "Metadata_Perturbation", "Metadata_Do
 def tables(draw: st.DrawFn) -> pd.DataFrame:
     """Return up to three plates; a column that numbers the rows is a feature, so that it travels with them."""
     rows = [
-        (f"P{plate}", draw(WELLS), draw(NAMES), draw(st.sampled_from([None, 0.0, 1.0, 10.0])), cells, draw(VALUES))
-        for plate in range(draw(st.integers(1, 3)))
+        (plate, draw(WELLS), draw(NAMES), draw(st.sampled_from([None, 0.0, 1.0, 10.0])), cells, draw(VALUES))
+        for plate in draw(st.lists(st.sampled_from(["P1", "0123", "123"]), min_size=1, max_size=3, unique=True))
         for cells in draw(st.lists(st.sampled_from([0, 5, 80, None]), min_size=1, max_size=7))
     ]
     table = pd.DataFrame(rows, columns=["plate", "well", "drug", "dose", "cells", "Cells_X_Value"])
@@ -47,25 +49,32 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
 
 
 @settings(max_examples=60, deadline=None)
-@given(table=tables(), method=st.sampled_from(["median", "mean", "modz"]))
-def test_no_step_loses_or_doubles_a_well(table: pd.DataFrame, method: str) -> None:
+@given(
+    table=tables(),
+    method=st.sampled_from(["median", "mean", "modz"]),
+    kind=st.sampled_from(["parquet", "csv", "tsv"]),
+)
+def test_no_step_loses_or_doubles_a_well(table: pd.DataFrame, method: str, kind: str) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
-        table.to_parquet(folder / "wells.parquet")
-        config = TableConfig(paths=(str(folder / "wells.parquet"),), columns=COLUMNS, negcon=("DMSO",))
+        path = folder / f"wells.{kind}"
+        # Text has a header, which is row 1.
+        row_of_first = 1 if kind == "parquet" else 2
+        table.to_parquet(path) if kind == "parquet" else table.to_csv(path, index=False, sep=",\t"[kind == "tsv"])
+        config = TableConfig(paths=(str(path),), columns=COLUMNS, negcon=("DMSO",))
         wells, normalised = (
             {plate: str(folder / plate / f"f.{level}.parquet") for plate in plates_of(config)}
             for level in ("wells", "normalised")
         )
         keys = list(zip(table["plate"], map(normal_well, table["well"]), strict=True))
-        twice = {key: [row + 1 for row, other in enumerate(keys) if other == key] for key in keys}
+        twice = {key: [row + row_of_first for row, other in enumerate(keys) if other == key] for key in keys}
         if any(len(rows) > 1 for rows in twice.values()):
             with pytest.raises(ConfigError) as caught:
                 run_import_profiles(config, wells)
             # Each row but the first of a well is named, beside the first.
             for (_, well), (first, *others) in twice.items():
                 for row in others:
-                    told = rf"row {row}, columns plate and well: found plate P\d, well {well} a second time \(first in "
+                    told = rf"row {row}, columns plate and well: found plate \w+, well {well} a second time \(first in "
                     assert pd.Series([str(caught.value)]).str.contains(rf"{told}[^)]*row {first}\)").item()
             return
         run_import_profiles(config, wells)
@@ -74,8 +83,11 @@ def test_no_step_loses_or_doubles_a_well(table: pd.DataFrame, method: str) -> No
         level3 = pd.concat(map(read_table, wells.values()), ignore_index=True)
         lost = pd.concat([read_table(path.replace(".parquet", ".dropped.parquet")) for path in wells.values()])
         assert sorted(level3["Cells_X_Row"]) == table.loc[kept, "Cells_X_Row"].tolist()
-        assert sorted(int(row.split()[-1]) - 1 for row in lost["Row"]) == np.flatnonzero(~kept).tolist()
+        assert sorted(int(row.split()[-1]) - row_of_first for row in lost["Row"]) == np.flatnonzero(~kept).tolist()
         assert not np.isinf(level3["Cells_X_Value"]).any()
+        by_row = level3.sort_values("Cells_X_Row")
+        assert by_row["Metadata_Plate"].tolist() == table.loc[kept, "plate"].tolist()
+        assert by_row["Metadata_Perturbation"].tolist() == given_names[kept].tolist()
 
         run_normalise_plates(wells, normalised, NormaliseConfig())
         level4 = pd.concat(map(read_table, normalised.values()), ignore_index=True)

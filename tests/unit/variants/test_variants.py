@@ -10,6 +10,7 @@ from scipy.stats import mannwhitneyu
 from sklearn.metrics import roc_auc_score
 
 from platewise.config.evaluation import EvaluationConfig
+from platewise.errors import DataError
 from platewise.tables import read_table, write_table
 from platewise.variants import score
 from platewise.variants.classifier import held_out_auc, standardise, tell_cells_apart
@@ -230,6 +231,32 @@ def test_cells_are_drawn_evenly_from_whole_cells_of_wanted_wells(tmp_path):
     assert len(np.unique(found["P", "A01"])) == CELLS_A_WELL
     again = sample_cells(paths, {("P", "A01")}, ["Cells_AreaShape_Area"], 0)
     assert np.array_equal(found["P", "A01"], again["P", "A01"])
+
+
+def test_the_classifier_sees_a_feature_whose_spread_alone_was_kept(tmp_path, monkeypatch):
+    """A profile's ``..._MAD`` and ``..._Q10`` are statistics of one column of cells."""
+    rng = np.random.default_rng(0)
+    profiles, _ = draw_campaign({"strong": 1.0}, plates=2, wells=4, features=6)
+    cells = cell_table(list(profiles[["Metadata_Plate", "Metadata_Well"]].itertuples(index=False, name=None)), 9, rng)
+    write_table(cells, tmp_path / "cells.parquet")
+    write_table(profiles, tmp_path / "profiles.parquet")
+    asked = []
+    monkeypatch.setattr(score, "sample_cells", lambda *given: asked.append(given[2]) or sample_cells(*given))
+    for kept, seen in (
+        (["Area_MAD"], ["Area"]),
+        (["Area_Q10", "Area_Q90", "Other", "Other_MAD"], ["Area", "Other"]),
+    ):
+        table = pd.DataFrame({"Feature": [f"Cells_AreaShape_{name}" for name in kept], "Kept": True})
+        write_table(table, tmp_path / "selection.parquet")
+        places = [tmp_path / f"{name}.parquet" for name in ("profiles", "selection", "out")]
+        run_score_variants([tmp_path / "cells.parquet"], *places, PAIRS[:1], EvaluationConfig(permutations=99))
+        assert asked.pop() == [f"Cells_AreaShape_{name}" for name in seen]
+        row = read_table(places[-1]).iloc[0]
+        assert (row["Cells"], np.isfinite(row["Auc"])) == (72, True)
+    gone = pd.DataFrame({"Feature": ["Cells_AreaShape_Gone"], "Kept": [True]})
+    write_table(gone, tmp_path / "selection.parquet")
+    with pytest.raises(DataError, match=r"cells\.parquet: no column Cells_AreaShape_Gone"):
+        run_score_variants([tmp_path / "cells.parquet"], *places, PAIRS[:1], EvaluationConfig(permutations=99))
 
 
 def test_from_files_to_the_table(tmp_path):

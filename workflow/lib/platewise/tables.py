@@ -17,6 +17,7 @@ from platewise.errors import DataError
 from platewise.files import whole_file
 
 _KEY = b"platewise"
+_NAMED = 5
 
 
 def write_table(
@@ -76,9 +77,17 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
     Raises
     ------
     DataError
-        If the file is missing, cut short or not Parquet.
+        If the file is missing, cut short or not Parquet, or lacks one of ``columns``.
     """
     with _opened(path) as handle:
+        # Arrow leaves out what is not there without a word.
+        missing = sorted(set(columns or ()).difference(handle.schema_arrow.names))
+        if missing:
+            more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+            raise DataError(
+                f"{path}: no column {', '.join(missing[:_NAMED])}{more}. Hint: remove the file and run again; it was "
+                "made with other settings or by another version."
+            )
         return handle.read(columns=None if columns is None else list(columns)).to_pandas()
 
 

@@ -62,7 +62,9 @@ class CampaignConfig(Section):
     plate_format: Literal[6, 12, 24, 48, 96, 384, 1536] = Field(
         384, description="Wells of the physical plate, where the sheet of plates has no `format`."
     )
-    metadata: MetadataConfig = Field(MetadataConfig(), description="How plate maps and compound tables are read.")
+    metadata: MetadataConfig = Field(
+        MetadataConfig(), description="How plate maps and tables of perturbations are read."
+    )
     images: ImagesConfig | None = Field(None, description="Channels and readers; needed with `plates`.")
     blocks: BlocksConfig = Field(BlocksConfig(), description="How a plate is cut into jobs.")
     store: StoreConfig = Field(StoreConfig(), description="What the OME-Zarr plate store holds.")

@@ -227,7 +227,7 @@ class WeakEmbedding(TrainedEmbedding):
     )
     label: Literal["perturbation", "treatment"] = Field(
         default="perturbation",
-        description="What the network learns to name: the `perturbation` (all doses of a compound are one class) or "
+        description="What the network learns to name: the `perturbation` (all its doses are one class) or "
         "the `treatment` (each dose is its own class).",
     )
     label_smoothing: float = Field(
@@ -244,7 +244,7 @@ class SelfEmbedding(TrainedEmbedding):
 
     kind: Literal["self"] = Field(
         description="A network trained to know each cell again after random changes (VICReg); for screens in which "
-        "most compounds do nothing."
+        "most perturbations do nothing."
     )
     projection: int = Field(
         default=512,

@@ -16,7 +16,7 @@ class AnnotationConfig(Section):
 
 
 class MetadataConfig(Section):
-    """How plate maps and compound tables spell what platewise calls perturbation, dose, MOA and control."""
+    """How plate maps and tables of perturbations spell what platewise calls perturbation, dose, MOA and control."""
 
     well: str = Field("well_position", description="Column of the plate map with the well, such as A01.")
     key: str = Field(

@@ -10,7 +10,7 @@ from platewise.config.base import Section
 
 
 class NetworkConfig(Section):
-    """The compound network."""
+    """The network of perturbations."""
 
     doses: Literal["mean", "median", "highest", "strongest"] = Field(
         "mean",

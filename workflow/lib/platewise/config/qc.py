@@ -22,7 +22,7 @@ class QcConfig(Section):
         3.5,
         gt=0,
         description="A well has few cells when its cells per field lie this many robust standard deviations below the "
-        "plate's negative controls. 3.5 is the usual cut (Iglewicz and Hoaglin 1993). Toxic compounds are flagged too.",
+        "plate's negative controls. 3.5 is the usual cut (Iglewicz and Hoaglin 1993). What is toxic is flagged too.",
     )
     min_controls: int = Field(
         4,

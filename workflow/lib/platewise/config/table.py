@@ -40,7 +40,7 @@ class TableConfig(Section):
     paths: tuple[str, ...] = Field(
         min_length=1,
         description="Parquet (`.parquet`), CSV (`.csv`, `.csv.gz`) or TSV files, stacked; `${NAME}` is an environment "
-        "variable.",
+        "variable. Names are taken from CSV and TSV as they are written: `007` is not `7`.",
     )
     columns: TableColumns = Field(default_factory=TableColumns, description="The names of the columns in these files.")
     negcon: tuple[str, ...] = Field((), description="Perturbations that are negative controls, such as DMSO.")

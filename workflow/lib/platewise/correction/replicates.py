@@ -15,6 +15,7 @@ from platewise.profiles.frame import is_negcon, treatment_codes
 # More parts than this to leave out would add nothing to the choice of one number.
 _MOST_FOLDS = 16
 _NOTE = "the correction was fitted on replicates: that these agree is in part its doing"
+_OTHERWISE = "use the correction `sphering` or `none`, or set when_refused: leave to go on with uncorrected profiles."
 
 
 def correct_by_replicates(metadata: pd.DataFrame, values: np.ndarray, config: ReplicateCorrection) -> Corrected:
@@ -23,7 +24,8 @@ def correct_by_replicates(metadata: pd.DataFrame, values: np.ndarray, config: Re
     Raises
     ------
     CorrectionRefusedError
-        With fewer than ``min_controls`` control wells or ``min_differences`` independent differences of replicates.
+        With fewer than ``min_controls`` control wells or ``min_differences`` independent differences of replicates, or
+        if all that the shrinkage would be chosen by lies in one fold.
     """
     control = is_negcon(metadata)
     codes, _ = treatment_codes(metadata[~control].reset_index(drop=True))
@@ -32,6 +34,7 @@ def correct_by_replicates(metadata: pd.DataFrame, values: np.ndarray, config: Re
     facts: dict[str, object] = {"rows": len(rows)}
     zero = np.zeros(values.shape[1])
     if config.shrinkage == "auto":
+        _check_folds(folds)
         likelihood = left_out_likelihood(rows, folds, mean=zero)
         shrinkage = likeliest(likelihood)
         facts["likelihood"] = {str(share): value for share, value in likelihood.items()}
@@ -178,15 +181,23 @@ def _parts(labels: np.ndarray) -> np.ndarray:
     return np.array([f"part {index % _MOST_FOLDS}" for index in number], dtype=object)
 
 
+def _check_folds(folds: np.ndarray) -> None:
+    if len(np.unique(folds)) < 2:
+        raise CorrectionRefusedError(
+            f"correction replicates: found all {len(folds)} differences to learn from in one fold ({folds[0]}); "
+            "expected replicates in several batches or, in a campaign of one, several treatments with replicates, "
+            f"because the shrinkage is chosen by leaving folds out. Hint: set shrinkage to a number, {_OTHERWISE}"
+        )
+
+
 def _check(controls: int, differences: int, config: ReplicateCorrection) -> None:
-    leave = "use the correction `sphering` or `none`, or set when_refused: leave to go on with uncorrected profiles."
     if controls < config.min_controls:
         raise CorrectionRefusedError(
             f"correction replicates: found {controls} negative control wells; expected at least {config.min_controls} "
-            f"(min_controls). Hint: mark more wells as negative controls, {leave}"
+            f"(min_controls). Hint: mark more wells as negative controls, {_OTHERWISE}"
         )
     if differences < config.min_differences:
         raise CorrectionRefusedError(
             f"correction replicates: found {differences} treated wells beyond the first of their treatment; expected "
-            f"at least {config.min_differences} (min_differences). Hint: give treatments replicate wells, {leave}"
+            f"at least {config.min_differences} (min_differences). Hint: give treatments replicate wells, {_OTHERWISE}"
         )

@@ -13,6 +13,10 @@ def precision_against(
 ) -> np.ndarray:
     """Return the average precision of queries, each with positives and negatives of its own, NaN without any of both.
 
+    The k-th best positive has precision k / (k + negatives above it); a negative that ties with it counts half.
+    (copairs puts ties in favour of the positives, which flatters baselines with few distinct values; without ties the
+    two agree.)
+
     Parameters
     ----------
     positives, negatives

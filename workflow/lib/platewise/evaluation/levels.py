@@ -7,7 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from platewise.columns import BATCH, CELL_COUNT, MOA, PERTURBATION, PLATE, WELL, split_annotation
+from platewise.columns import (
+    BATCH,
+    CELL_COUNT,
+    CONTROL_TYPE,
+    MOA,
+    NEGCON,
+    PERTURBATION,
+    PLATE,
+    POSCON,
+    WELL,
+    split_annotation,
+)
 from platewise.config.network import NetworkConfig
 from platewise.evaluation.similarity import CloseNumber, ClosePosition, Cosine, Similarity
 from platewise.network.nodes import build_nodes
@@ -20,6 +31,8 @@ SHUFFLED_BASELINE = "shuffled"
 BASELINES = (CELL_COUNT_BASELINE, POSITION_BASELINE, SHUFFLED_BASELINE)
 # The score itself, among its baselines.
 SCORE = ""
+# From this share of the treatments on, it is said what the layout does not let one tell apart.
+_MENTIONED = 0.5
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,7 @@ class Level:
         counts = self.metadata[CELL_COUNT].to_numpy(dtype=np.float64)
         return {
             SCORE: Cosine(self.values),
-            CELL_COUNT_BASELINE: CloseNumber(counts) if np.isfinite(counts).all() else "no cell counts in the profiles",
+            CELL_COUNT_BASELINE: _without_counts(counts) or CloseNumber(counts),
             POSITION_BASELINE: ClosePosition(self.wells[used], self.places[used]),
         }
 
@@ -108,29 +121,54 @@ def read_levels(wells: pd.DataFrame, consensus: pd.DataFrame, network: NetworkCo
 
 
 def describe(campaign: Campaign) -> dict[str, str]:
-    """Return what the layout of the campaign does not let one tell apart, in words; empty where it does.
+    """Return what the layout of the campaign does not let one tell apart, as `describe_layout` does."""
+    return describe_layout(campaign.wells.metadata)
+
+
+def describe_layout(metadata: pd.DataFrame) -> dict[str, str]:
+    """Return what the layout of a campaign does not let one tell apart, in words; empty where it does.
+
+    Parameters
+    ----------
+    metadata
+        Of all wells. Controls, positive ones too, are no treatments: they may well be spread where nothing else is.
 
     Returns
     -------
     notes
-        ``position``: each treatment sits in one well position. ``batch``: each treatment lies in one of several
-        batches.
+        ``position``: of several plates, at least half of the treatments sit in one well position. ``batch``: of several
+        batches, at least half of the treatments lie in one.
     """
-    return describe_layout(campaign.wells.metadata[~campaign.controls])
-
-
-def describe_layout(metadata: pd.DataFrame) -> dict[str, str]:
-    """Return what the layout of treated wells does not let one tell apart, as `describe` does."""
-    codes, _ = treatment_codes(metadata.reset_index(drop=True))
+    treated = metadata[~metadata[CONTROL_TYPE].isin([NEGCON, POSCON])].reset_index(drop=True)
+    by_treatment = treated.groupby(treatment_codes(treated)[0])
     notes = {"position": "", "batch": ""}
-    if len(metadata) == 0:
-        return notes
-    by_treatment = metadata.groupby(codes)
-    if (by_treatment[WELL].nunique() == 1).all() and metadata[PLATE].nunique() > 1:
-        notes["position"] = "every treatment sits in one well position: treatment and position cannot be told apart"
-    if (by_treatment[BATCH].nunique() == 1).all() and metadata[BATCH].nunique() > 1:
-        notes["batch"] = "every treatment lies in one batch: treatment and batch cannot be told apart"
+    if treated[PLATE].nunique() > 1:
+        alone = (by_treatment[WELL].nunique() == 1).to_numpy()
+        notes["position"] = _inseparable(alone, "sit", "one well position", "position")
+    if treated[BATCH].nunique() > 1:
+        alone = (by_treatment[BATCH].nunique() == 1).to_numpy()
+        notes["batch"] = _inseparable(alone, "lie", "one batch", "batch")
     return notes
+
+
+def _inseparable(alone: np.ndarray, verb: str, place: str, what: str) -> str:
+    """Say of how many treatments, bool ``(treatments,)``, it is true; nothing of less than half of them."""
+    if alone.mean() < _MENTIONED:
+        return ""
+    if alone.all():
+        return f"every treatment {verb}s in {place}: treatment and {what} cannot be told apart"
+    number = f"{alone.sum():,} of {len(alone):,} treatments {verb}"
+    return f"{number} in {place}: of these, treatment and {what} cannot be told apart"
+
+
+def _without_counts(counts: np.ndarray) -> str:
+    """Return why profiles cannot be compared by cell count; empty where they can."""
+    missing = int((~np.isfinite(counts)).sum())
+    if missing == 0:
+        return ""
+    if missing == len(counts):
+        return "no cell counts in the profiles"
+    return f"{missing:,} of {len(counts):,} profiles {'has' if missing == 1 else 'have'} no cell count"
 
 
 def _consensus_rows(wells: pd.DataFrame, treatments: pd.DataFrame) -> np.ndarray:

@@ -38,22 +38,6 @@ class Precision:
     groups: np.ndarray
 
 
-def average_precision(positives: np.ndarray, negatives: np.ndarray) -> float:
-    """Return the average precision of one query.
-
-    The k-th best positive has precision k / (k + negatives above it); a negative that ties with it counts half.
-    (copairs puts ties in favour of the positives, which flatters baselines with few distinct values; without ties the
-    two agree.)
-
-    Parameters
-    ----------
-    positives, negatives
-        Similarities of the query, ``(positives,)`` and ``(negatives,)``.
-    """
-    ends = np.array([len(positives)]), np.array([len(negatives)])
-    return float(precision_against(positives, ends[0], np.sort(negatives), ends[1])[0])
-
-
 @dataclass(frozen=True)
 class Negatives:
     """The similarities of queries with their negatives, each query's sorted: one after the other, and their ends."""

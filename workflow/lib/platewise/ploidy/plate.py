@@ -10,12 +10,11 @@ import pandas as pd
 
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import PLATE, WELL
-from platewise.errors import DataError
 from platewise.ploidy.classes import CLASSES, boundaries, count_classes
 from platewise.ploidy.content import content_columns, dna_content
 from platewise.ploidy.peaks import Peaks, fit_peaks
 from platewise.profiles.frame import is_negcon
-from platewise.tables import read_columns, read_table, write_table
+from platewise.tables import read_table, write_table
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +46,6 @@ def run_fit_ploidy(
     """
     contents: dict[str, list[np.ndarray]] = {}
     for path in cells_paths:
-        missing = set(content_columns(channel)).difference(read_columns(path))
-        if missing:
-            raise DataError(
-                f"{path}: no column {', '.join(sorted(missing))}, from which DNA content is made. Hint: remove the "
-                "file and run again; it was made with other settings."
-            )
         cells = read_table(path, content_columns(channel))
         values = dna_content(cells, channel)
         for well, own in cells.groupby(WELL, sort=True).indices.items():

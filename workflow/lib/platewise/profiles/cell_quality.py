@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from platewise.columns import CONTROL_TYPE, NEGCON, OBJECT, SITE, TOUCHES_BORDER, WELL
 from platewise.config.profiles import CellsConfig
 from platewise.errors import DataError
+from platewise.profiles.normalise import MAD_TO_SD
 from platewise.tables import read_columns, read_table
 
-# 1 / Phi^-1(3/4): makes the MAD of normal data estimate their standard deviation.
-_MAD_TO_SD = 1.482602218505602
 KEPT, BORDER, DEBRIS, CLUMP, OUTLIER = range(5)
 # In words, by those numbers.
 REASONS = ("", "at the image border", "smaller than profiles.cells.size", "larger than profiles.cells.size", "outliers")
@@ -66,7 +65,7 @@ def judge_cells(
         for feature in config.outliers.features:
             value = _known(cells, feature)
             middle = _median(value[good])
-            spread = _MAD_TO_SD * _median(np.abs(value[good] - middle))
+            spread = MAD_TO_SD * _median(np.abs(value[good] - middle))
             if spread > 0:
                 far = np.abs(value - middle) > config.outliers.max_mads * spread
                 verdicts[(verdicts == KEPT) & far] = OUTLIER

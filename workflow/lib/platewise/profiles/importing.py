@@ -177,7 +177,7 @@ def _read_part(path: str, config: TableConfig, problems: list[Problem]) -> pd.Da
     features = {} if names is None else _features_of(path, names, config, problems)
     if not features:
         return None
-    table = read_arrow(path, list(dict.fromkeys([*_metadata_of(config), *features])), problems)
+    table = read_arrow(path, _metadata_of(config), problems, features)
     if table is None:
         return None
     body = _numbers(path, table, features, problems)

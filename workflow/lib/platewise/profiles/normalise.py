@@ -37,7 +37,7 @@ class CampaignScale:
     Attributes
     ----------
     pooled
-        Scale within plates, ``(features,)``; NaN without a plate that has enough controls.
+        Scale within plates, ``(features,)``; a single NaN without a plate that has enough controls.
     prior_controls
         How many controls that scale counts for on every plate.
     likelihood
@@ -110,7 +110,7 @@ def fit_campaign_scale(controls: Sequence[np.ndarray], config: NormaliseConfig) 
         ``prior_controls`` a number skips the choice.
     """
     if not controls:
-        return CampaignScale(np.empty(0), 0.0, {})
+        return CampaignScale(np.array(np.nan), 0.0, {})
     pooled = pooled_scale(controls)
     if config.prior_controls != "auto":
         return CampaignScale(pooled, float(config.prior_controls), {})

@@ -6,6 +6,7 @@ Called at every parse of the workflow, also inside every job: it imports pyarrow
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.csv
@@ -75,8 +76,22 @@ def table_schema(path: str, problems: list[Problem]) -> list[str] | None:
         return None
 
 
-def read_arrow(path: str, columns: list[str], problems: list[Problem]) -> pa.Table | None:
-    """Read some columns of a Parquet, CSV or TSV table; None and a problem if they are not there."""
+def read_arrow(path: str, texts: list[str], problems: list[Problem], numbers: Iterable[str] = ()) -> pa.Table | None:
+    """Read some columns of a Parquet, CSV or TSV table; None and a problem if they are not there.
+
+    Parameters
+    ----------
+    path
+        The table.
+    texts
+        Columns that CSV and TSV give as they are written: by its looks, ``007`` would be the number 7. A Parquet file
+        has types of its own.
+    problems
+        Grows by what is wrong.
+    numbers
+        Columns whose type CSV and TSV tell by their looks.
+    """
+    columns = [*texts, *numbers]
     names = table_schema(path, problems)
     if names is None:
         return None
@@ -95,7 +110,12 @@ def read_arrow(path: str, columns: list[str], problems: list[Problem]) -> pa.Tab
         if path.endswith(".parquet"):
             with pq.ParquetFile(path) as handle:
                 return handle.read(columns=columns)
-        options = pa.csv.ConvertOptions(include_columns=columns, strings_can_be_null=True, null_values=_NULLS)
+        options = pa.csv.ConvertOptions(
+            include_columns=columns,
+            column_types=dict.fromkeys(texts, pa.string()),
+            strings_can_be_null=True,
+            null_values=_NULLS,
+        )
         return pa.csv.read_csv(path, parse_options=_parse_options(path), convert_options=options)
     except (OSError, pa.ArrowException) as error:
         problems.append(_unreadable(path, error))

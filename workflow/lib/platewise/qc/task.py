@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import LEFT_OUT, SITE, TOUCHES_BORDER, WELL
@@ -18,7 +16,7 @@ from platewise.errors import DataError
 from platewise.profiles.cell_quality import KEPT, REASONS, judge_plate, share_left_out
 from platewise.qc.fields import field_quality
 from platewise.qc.wells import METADATA, cell_intensities, well_quality
-from platewise.tables import read_table, read_tables, write_table
+from platewise.tables import read_columns, read_table, read_tables, write_table
 
 ReadField = Callable[[str, int], np.ndarray]
 
@@ -120,7 +118,7 @@ def _read_cells(
     """Read only the columns that are needed: a cell table holds a thousand others."""
     parts = []
     for path in paths:
-        there = _column_names(path)
+        there = read_columns(path)
         part = read_table(path, [WELL, TOUCHES_BORDER, *(name for name in wanted if name in there)])
         parts.append(part if border_cells or verdicts is not None else part[~part[TOUCHES_BORDER]])
     cells = pd.concat(parts, ignore_index=True)
@@ -132,10 +130,3 @@ def _add_left_out(intensities: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataF
     counts = pd.crosstab(verdicts[WELL], verdicts["Verdict"]).reindex(columns=range(len(REASONS)), fill_value=0)
     shares = pd.Series([share_left_out(row) for row in counts.to_numpy()], index=counts.index.astype(str))
     return intensities.reindex(intensities.index.union(shares.index)).assign(**{LEFT_OUT: shares})
-
-
-def _column_names(path: str | Path) -> set[str]:
-    try:
-        return set(pq.read_schema(path).names)
-    except (OSError, pa.ArrowException):
-        return set()  # read_table, next, says what is wrong with the file

@@ -99,7 +99,7 @@ def hit_section(activity: pd.DataFrame, distances: pd.DataFrame, quality: pd.Dat
 
 def layout_words(wells: pd.DataFrame) -> list[str]:
     """Say what the layout does not let one tell apart, as sentences."""
-    limits = describe_layout(wells[wells[CONTROL_TYPE] != NEGCON])
+    limits = describe_layout(wells)
     return [f"{limit[0].upper()}{limit[1:]}." for limit in limits.values() if limit]
 
 

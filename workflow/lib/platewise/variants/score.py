@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from platewise.algorithms import ALGORITHMS
-from platewise.columns import PERTURBATION, PLATE, TOUCHES_BORDER, WELL
+from platewise.columns import PERTURBATION, PLATE, TOUCHES_BORDER, WELL, split_statistic
 from platewise.config.evaluation import EvaluationConfig
 from platewise.evaluation.inference import benjamini_hochberg
 from platewise.profiles.frame import split_profiles
@@ -67,7 +67,7 @@ def run_score_variants(
     profiles_path
         The preset's features before correction (level 4b): what each well was given, and what is correlated.
     selection_path
-        ``classical.selection.parquet``: the features of cells that the classifier sees.
+        ``classical.selection.parquet``: the classifier sees the features of cells of which a statistic was kept.
     out
         ``C/variants/impact.parquet`` (``IMPACT_COLUMNS``).
     pairs
@@ -79,7 +79,9 @@ def run_score_variants(
     named = {name for pair in pairs for name in pair}
     given = profiles.loc[profiles[PERTURBATION].isin(named), [PLATE, WELL]]
     selection = read_table(selection_path)
-    features = list(selection.loc[selection["Kept"].astype(bool), "Feature"])
+    kept = selection.loc[selection["Kept"].astype(bool), "Feature"]
+    # Cells have what was measured, of which a profile may hold several statistics.
+    features = list(dict.fromkeys(split_statistic(name)[0] for name in kept))
     wanted = set(given.itertuples(index=False, name=None))
     cells = sample_cells(cells_paths, wanted, features, config.seed) if cells_paths else None
     table = score_variants(profiles, cells, pairs, config.permutations, config.seed)
