@@ -25,11 +25,14 @@ class Items:
         Perturbation of each item, from 0, ``(items,)``: items of one perturbation are resampled together.
     statistic
         The score where it is not the mean of the values (an odds ratio).
+    share
+        Each value says whether an item passes (1) or not (0), so that the score is a share of them.
     """
 
     values: np.ndarray
     clusters: np.ndarray
     statistic: float | None = None
+    share: bool = False
 
     @property
     def evaluated(self) -> int:

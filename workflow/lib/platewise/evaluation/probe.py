@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from platewise.evaluation.intervals import wilson_interval
 from platewise.evaluation.items import CannotScoreError
 
 _FOLDS = 5
@@ -18,7 +19,7 @@ class Probe:
     Attributes
     ----------
     accuracy, low, high
-        Balanced accuracy and its 95 % interval.
+        Balanced accuracy and its 95 % interval, which is never narrower than that of so many independent wells.
     chance
         The accuracy of guessing.
     held_out
@@ -75,6 +76,10 @@ def probe(values: np.ndarray, labels: np.ndarray, groups: np.ndarray | None, see
     rng = np.random.default_rng(seed)
     draws = (rng.binomial(counts, hits / counts, size=(resamples, len(counts))) / counts).mean(axis=1)
     low, high = np.quantile(draws, [0.025, 0.975])
+    # Labels that are always told, or never, are drawn alike each time. A mean of shares varies as one share of so many.
+    effective = round(len(counts) ** 2 / (1 / counts).sum())
+    least, most = wilson_interval(round((hits / counts).mean() * effective), effective)
+    low, high = min(low, least), max(high, most)
     return Probe(float((hits / counts).mean()), float(low), float(high), 1 / len(names), held_out, codes, correct)
 
 
