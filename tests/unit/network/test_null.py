@@ -6,10 +6,10 @@ import numpy as np
 from scipy.stats import false_discovery_control, kstest
 
 from platewise.config.network import NetworkConfig
-from platewise.network.edges import q_by_bin
+from platewise.network.edges import false_discovery_rates
 from platewise.network.nodes import unit_rows
 from platewise.network.null import Null, shuffle_within, shuffled_null
-from platewise.network.pairs import scan_pairs, to_bins
+from platewise.network.pairs import scan_pairs
 from platewise.network.sharing import SharedPlates
 from platewise.profiles.consensus import combine
 
@@ -48,8 +48,7 @@ def test_q_values_are_benjamini_hochberg_over_all_pairs() -> None:
     assert 0 < strata.sum() < len(strata)
     p = np.array([null.p_values(int(s))[null.exceeding(v, int(s))] for v, s in zip(similarity, strata, strict=True)])
     expected = false_discovery_control(p, method="bh")
-    tables = q_by_bin(scan_pairs(unit, shared, 3).counts, null)
-    found = [tables[int(s)][to_bins(v)] for v, s in zip(similarity, strata, strict=True)]
+    found = false_discovery_rates(p, scan_pairs(unit, shared, 3).counts, null)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 

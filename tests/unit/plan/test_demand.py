@@ -86,7 +86,7 @@ def test_memory_follows_what_it_depends_on():
     wells = Size(features=1000, wells=9600, treatments=1000)
     treatments = Size(features=1000, wells=9600, treatments=9600)
     assert memory_mb("score_batches", wells) == memory_mb("score_batches", treatments) == 2900
-    # Distances between more wells are taken in pieces: 96,000 need 4.4 GB for their profiles, and no 180 for their pairs.
+    # Distances between more wells are taken in pieces: 96,000 need 4.4 GB for profiles, and not 180 for pairs.
     many = replace(wells, wells=96_000)
     assert memory_mb("score_batches", many) == 8100
     assert memory_mb("score_differences", many) == 9600

@@ -46,7 +46,7 @@ class Size:
 
     ``fields`` are those of its block or plate, ``block_fields`` those of the largest block whose cells it holds;
     ``features`` belong to its cells or profiles; ``wells`` are the campaign's and ``treatments`` what they were given.
-    Of those with a known mechanism ``annotated`` are the perturbations and ``annotated_treatments`` these at every dose.
+    ``annotated`` are perturbations with a known mechanism, ``annotated_treatments`` these at every dose.
     ``batch`` is how many fields are segmented, or pieces of images trained on, at a time, ``crops_mb`` the size of all
     crops of a training, ``gpus`` how many a job shares, and ``steps`` its work, in steps of the default network. Of
     annotated images, ``megapixels`` are all that a job reads; ``networks`` see an image one after the other.
