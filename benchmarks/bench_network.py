@@ -64,7 +64,7 @@ def write_tables(folder: Path, nodes: int, features: int, lost: float) -> tuple[
                 plate = f"P{layout:04d}-{replicate}"
                 metadata = _metadata([*labels, *["DMSO"] * CONTROLS], plate)
                 kept = (np.random.default_rng([5, layout, replicate]).random(len(metadata)) >= lost) | (replicate == 0)
-                wells.add(metadata[kept], np.concatenate([values, controls])[kept])
+                wells.add(metadata[kept].reset_index(drop=True), np.concatenate([values, controls])[kept])
             consensus.append((labels, np.median(replicates, axis=0).astype(np.float32)))
     with _Writer(paths[1], names) as treatments:
         for labels, values in consensus:
