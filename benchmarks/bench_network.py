@@ -46,8 +46,8 @@ def write_unit(path: Path, nodes: int, features: int) -> None:
     unit.flush()
 
 
-def write_tables(folder: Path, nodes: int, features: int) -> tuple[Path, Path]:
-    """Write levels 4c and 5 of a campaign, plate by plate."""
+def write_tables(folder: Path, nodes: int, features: int, lost: float) -> tuple[Path, Path]:
+    """Write levels 4c and 5 of a campaign, plate by plate, a share of the wells of all but the first replicate lost."""
     names = [f"Cells_Texture_F{number:04d}" for number in range(features)]
     consensus = []
     paths = folder / "wells.parquet", folder / "consensus.parquet"
@@ -62,7 +62,9 @@ def write_tables(folder: Path, nodes: int, features: int) -> tuple[Path, Path]:
                 values = made_up(start, stop, features, 1.0, 4 + replicate)
                 replicates.append(values)
                 plate = f"P{layout:04d}-{replicate}"
-                wells.add(_metadata([*labels, *["DMSO"] * CONTROLS], plate), np.concatenate([values, controls]))
+                metadata = _metadata([*labels, *["DMSO"] * CONTROLS], plate)
+                kept = (np.random.default_rng([5, layout, replicate]).random(len(metadata)) >= lost) | (replicate == 0)
+                wells.add(metadata[kept].reset_index(drop=True), np.concatenate([values, controls])[kept])
             consensus.append((labels, np.median(replicates, axis=0).astype(np.float32)))
     with _Writer(paths[1], names) as treatments:
         for labels, values in consensus:
@@ -172,6 +174,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=16_600)
     parser.add_argument("--features", type=int, default=672)
     parser.add_argument("--shuffles", type=int, default=200, help="shuffles behind the null")
+    parser.add_argument("--lost", type=float, default=0.0, help="share of wells lost, so that replicates are unequal")
     parser.add_argument("--pairs", action="store_true", help="all pairs and the nearest alone")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -185,7 +188,7 @@ def main() -> None:
             return
         report("pairs_top_1_percent", partial(all_pairs, folder / "unit.npy", 1))
         (folder / "unit.npy").unlink()
-        tables = write_tables(folder, options.nodes, options.features)
+        tables = write_tables(folder, options.nodes, options.features, options.lost)
         report("build_network", partial(whole_rule, *tables, folder / "network", options.shuffles))
 
 

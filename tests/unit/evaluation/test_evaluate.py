@@ -268,7 +268,7 @@ REASONS = {
     "one plate": ("map_replicate", "no perturbation has two wells to compare"),
     "one batch": ("nscb", "all treatments lie in one batch"),
     "no controls": ("map_replicate", "no negative controls on the plates of the treated wells"),
-    "one perturbation": ("percent_replicating", "fewer treatments than replicates"),
+    "one perturbation": ("percent_replicating", "fewer perturbations than replicates"),
     "two perturbations": ("dp_enrichment", "all perturbations share an annotation"),
     "only controls": ("map_replicate_significant", "no treated wells"),
 }

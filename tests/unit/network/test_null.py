@@ -6,10 +6,10 @@ import numpy as np
 from scipy.stats import false_discovery_control, kstest
 
 from platewise.config.network import NetworkConfig
-from platewise.network.edges import q_by_bin
+from platewise.network.edges import false_discovery_rates, judge_pairs
 from platewise.network.nodes import unit_rows
 from platewise.network.null import Null, shuffle_within, shuffled_null
-from platewise.network.pairs import scan_pairs, to_bins
+from platewise.network.pairs import scan_pairs
 from platewise.network.sharing import SharedPlates
 from platewise.profiles.consensus import combine
 
@@ -48,8 +48,7 @@ def test_q_values_are_benjamini_hochberg_over_all_pairs() -> None:
     assert 0 < strata.sum() < len(strata)
     p = np.array([null.p_values(int(s))[null.exceeding(v, int(s))] for v, s in zip(similarity, strata, strict=True)])
     expected = false_discovery_control(p, method="bh")
-    tables = q_by_bin(scan_pairs(unit, shared, 3).counts, null)
-    found = [tables[int(s)][to_bins(v)] for v, s in zip(similarity, strata, strict=True)]
+    found = false_discovery_rates(p, scan_pairs(unit, shared, 3).counts, null)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
@@ -79,3 +78,47 @@ def test_p_values_are_uniform_without_phenotype_even_with_plate_effects() -> Non
     assert kstest(p[:, 0], "uniform").pvalue > 0.01
     assert kstest(p[:, 10], "uniform").pvalue > 0.01
     assert 0.03 < (p < 0.05).mean() < 0.07
+
+
+def simulate_unequal(rng: np.random.Generator, by_wells: bool) -> dict[tuple[int, int], float]:
+    """One campaign without any phenotype whose wells have an offset in common: p of a pair of each kind, by wells."""
+    counts = np.repeat([2, 8, 24], [24, 9, 3])
+    labels = np.repeat(np.arange(36), counts)
+    plates = np.zeros(len(labels), dtype=int)
+    values = rng.normal(size=(len(labels), 12)) + 0.6
+    shared = SharedPlates(labels, plates, 36, np.log2(counts).astype(int) if by_wells else None)
+
+    def profile(codes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        return combine(values, codes, 36, "mean")[wanted]
+
+    null = shuffled_null(profile, labels, plates, shared, 60, 20_000, int(rng.integers(1 << 30)))
+    unit = unit_rows(profile(labels, np.arange(36))).astype(np.float32)
+    ends = np.array([[0, 1], [0, 24], [0, 33], [24, 25], [24, 33], [33, 34]])
+    _, p, q = judge_pairs(unit, ends, scan_pairs(unit, shared, 3).counts, shared, null)
+    assert (q >= p).all()
+    return {(int(counts[i]), int(counts[j])): own for (i, j), own in zip(ends, p, strict=True)}
+
+
+def test_p_values_are_uniform_whatever_the_numbers_of_replicates() -> None:
+    rng = np.random.default_rng(5)
+    found = [simulate_unequal(rng, by_wells=True) for _ in range(200)]
+    for kind in found[0]:
+        assert kstest([p[kind] for p in found], "uniform").pvalue > 0.01, kind
+    # One null for all: what wells have in common shows where many are averaged.
+    pooled = [simulate_unequal(rng, by_wells=False) for _ in range(60)]
+    assert np.mean([p[24, 24] < 0.05 for p in pooled]) > 0.5
+    assert np.mean([p[2, 2] < 0.05 for p in pooled]) < 0.05
+
+
+def test_a_pair_of_a_kind_of_its_own_is_held_against_every_shuffle_of_it() -> None:
+    labels = np.repeat(np.arange(6), [1, 1, 1, 1, 8, 8])
+    shared = SharedPlates(labels, np.zeros(len(labels), dtype=int), 6, np.array([0, 0, 0, 0, 3, 3]))
+    values = np.random.default_rng(0).normal(size=(len(labels), 4))
+
+    def profile(codes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        return combine(values, codes, 6, "mean")[wanted]
+
+    null = shuffled_null(profile, labels, np.zeros(len(labels), dtype=int), shared, 50, 20_000, 0)
+    # All lie on one plate: six pairs of single wells, eight mixed ones, and one, each once a shuffle.
+    assert [len(values) for values in null.values] == [0, 300, 0, 400, 0, 50]
+    assert null.p_values(5)[0] == 1 / 51

@@ -52,6 +52,18 @@ def test_the_same_as_a_matrix_of_all_pairs(nodes: int, exact: bool) -> None:
         np.testing.assert_array_equal(found.counts, counts)
 
 
+def test_pairs_are_counted_by_their_strata() -> None:
+    rng = np.random.default_rng(3)
+    unit, kinds = rng.choice([-0.25, 0.25], (50, 16)).astype(np.float32), rng.integers(0, 3, 50)
+    wells = rng.integers(0, [[50], [20]], (2, 100))
+    shared = SharedPlates(*wells, 50, kinds)
+    first, second = np.triu_indices(50, k=1)
+    expected = np.zeros((12, BINS + 1), dtype=int)
+    np.add.at(expected, (shared.stratum(first, second), to_bins((unit @ unit.T)[first, second])), 1)
+    assert (expected.sum(axis=1) > 0).all()
+    np.testing.assert_array_equal(scan_pairs(unit, shared, 5).counts, expected)
+
+
 def test_profiles_on_disk_give_the_same(tmp_path: Path) -> None:
     unit = unit_rows(np.random.default_rng(0).normal(size=(50, 6))).astype(np.float32)
     np.save(tmp_path / "unit.npy", unit)

@@ -33,8 +33,11 @@ def test_the_first_try_is_enough(row, size):
     assert int(row["elapsed_s"]) + 20 <= runtime_min(row["rule"], size) * 60
 
 
-# Measured without the GPU whose host memory they ask for.
-@pytest.mark.parametrize(("row", "size"), measured("tiled", "made_up", without=("train_embedding", "embed_block")))
+# Measured without the GPU whose host memory they ask for; and, score_differences, where no treatment had many wells.
+NOT_AT_THEIR_LARGEST = ("train_embedding", "embed_block", "score_differences")
+
+
+@pytest.mark.parametrize(("row", "size"), measured("tiled", "made_up", without=NOT_AT_THEIR_LARGEST))
 def test_large_jobs_do_not_ask_for_much_more(row, size):
     assert memory_mb(row["rule"], size) <= 2.2 * (int(row["memory_mb"]) + SNAKEMAKE_MB)
 
@@ -83,6 +86,17 @@ def test_memory_follows_what_it_depends_on():
     wells = Size(features=1000, wells=9600, treatments=1000)
     treatments = Size(features=1000, wells=9600, treatments=9600)
     assert memory_mb("score_batches", wells) == memory_mb("score_batches", treatments) == 2900
+    # Distances between more wells are taken in pieces: 96,000 need 4.4 GB for profiles, and not 180 for pairs.
+    many = replace(wells, wells=96_000)
+    assert memory_mb("score_batches", many) == 8100
+    assert memory_mb("score_differences", many) == 9600
+    # Whole matrices are of what has a known mechanism, however many treatments there are.
+    screen = Size(features=1000, wells=200_000, treatments=100_000, annotated=2000, annotated_treatments=2000)
+    assert memory_mb("evaluate_network", screen) == memory_mb("evaluate_network", replace(screen, treatments=2001))
+    assert memory_mb("evaluate_network", screen) < 16_000
+    assert memory_mb("score_differences", screen) < 17_000
+    # Two bytes and more for every two annotated treatments: 80,000 need 100 GB.
+    assert memory_mb("evaluate_network", replace(screen, annotated_treatments=80_000)) > 100_000
     # Pairs are looked at block by block.
     assert memory_mb("build_network", treatments) == memory_mb("build_network", wells)
 

@@ -91,3 +91,26 @@ def test_profiles_from_a_table(tmp_path):
     config = {"paths": [str(tmp_path / "wells.csv")], "columns": {"dose": "Dose"}, "negcon": ["DMSO"]}
     campaign = load_campaign({"campaign": "test", "results": str(tmp_path), "plate_format": 96, "table": config})
     assert size_of_profiles(campaign) == Size(wells=4, treatments=3, features=6)
+
+
+def test_what_has_a_known_mechanism_is_counted(tmp_path, raw):
+    rows = [
+        ("DMSO", "", ""),
+        ("x", 1, "kinase|toxin"),
+        ("x", 2, "kinase|toxin"),
+        ("x", 2, "kinase|toxin"),
+        ("y", 1, ""),
+    ]
+    table = "".join(f"P1,A{well:02d},{name},{dose},{moa},1\n" for well, (name, dose, moa) in enumerate(rows, 1))
+    (tmp_path / "wells.csv").write_text(
+        f"Metadata_Plate,Metadata_Well,Metadata_Perturbation,Dose,Class,Cells_A\n{table}"
+    )
+    columns = {"dose": "Dose", "moa": "Class"}
+    config = {"paths": [str(tmp_path / "wells.csv")], "columns": columns, "negcon": ["DMSO"]}
+    campaign = load_campaign({"campaign": "test", "results": str(tmp_path), "plate_format": 96, "table": config})
+    size = size_of_profiles(campaign)
+    assert (size.wells, size.treatments, size.annotated, size.annotated_treatments) == (5, 4, 1, 2)
+    (tmp_path / "compounds.tsv").write_text("compound\tclass\nDMSO\tsolvent\nx\tkinase\n")
+    told = {"table": str(tmp_path / "compounds.tsv"), "moa": "class"}
+    size = size_of_profiles(load_campaign(raw | {"metadata": raw["metadata"] | told}), "classical")
+    assert (size.treatments, size.annotated, size.annotated_treatments) == (3, 1, 2)

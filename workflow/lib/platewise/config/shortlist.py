@@ -16,7 +16,9 @@ class ShortlistConfig(Section):
         0.05, gt=0, le=1, description="Active: false discovery rate of its replicates against the negative controls."
     )
     replicating: bool = Field(
-        True, description="Only perturbations whose replicates correlate more than random wells (at one dose at least)."
+        True,
+        description="Only perturbations whose replicates correlate more than random wells, at one dose at least; of "
+        "those without effect 5 % pass, however many doses they have.",
     )
     max_count_share: float = Field(
         0.5,

@@ -15,7 +15,7 @@ from platewise.config.network import NetworkConfig
 from platewise.correction.correct import correction_note
 from platewise.evaluation.annotations import annotation_matches, by_annotation
 from platewise.evaluation.comparable import comparable_groups
-from platewise.evaluation.inference import bootstrap_interval
+from platewise.evaluation.intervals import score_interval
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import Campaign, describe, read_levels
 from platewise.evaluation.mixing import (
@@ -210,7 +210,7 @@ def _mixing_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
     about = f"about {expected:.3f} by chance" if large else ""
     return [
         _silhouette_row(campaign, config),
-        _group_row("kbet_acceptance", testable, acceptance, "higher", too_few, config),
+        _group_row("kbet_acceptance", testable, acceptance, "higher", too_few, config, of_wells=True),
         _group_row("ilisi", large, diversity, "higher", small, config, of_batches),
         # One number a group: an interval over its wells would be empty.
         _group_row("pcr_batch", large, share, "lower", small, config, about)
@@ -226,12 +226,13 @@ def _group_row(
     reason: str,
     config: EvaluationConfig,
     note: str = "",
+    of_wells: bool = False,
 ) -> Row:
     if not groups:
         return _row(metric, NAN, (NAN, NAN), better, reason)
     values = np.concatenate([compute(rows) for rows in groups])
-    items = Items(values, np.arange(len(values)))
-    interval = bootstrap_interval(items, config.bootstraps, np.random.default_rng(config.seed))
+    items = Items(values, np.arange(len(values)), share=of_wells)
+    interval = score_interval(items, config.bootstraps, np.random.default_rng(config.seed))
     return _row(metric, items.score, interval, better, note)
 
 
@@ -240,7 +241,7 @@ def _silhouette_row(campaign: Campaign, config: EvaluationConfig) -> Row:
         items, chance = batch_silhouettes(campaign, config.seed)
     except CannotScoreError as reason:
         return _row("silhouette_batch", NAN, (NAN, NAN), "lower", str(reason))
-    interval = bootstrap_interval(items, config.bootstraps, np.random.default_rng(config.seed))
+    interval = score_interval(items, config.bootstraps, np.random.default_rng(config.seed))
     note = f"{chance:.3f} by chance"
     return _row("silhouette_batch", items.score, interval, "lower", note) | {"Chance": chance}
 
@@ -301,7 +302,7 @@ def _items_row(metric: str, compute: Callable[[], Items], config: EvaluationConf
         items = compute()
     except CannotScoreError as reason:
         return _row(metric, NAN, (NAN, NAN), "higher", str(reason))
-    interval = bootstrap_interval(items, config.bootstraps, np.random.default_rng(config.seed))
+    interval = score_interval(items, config.bootstraps, np.random.default_rng(config.seed))
     return _row(metric, items.score, interval, "higher", note)
 
 

@@ -26,11 +26,14 @@ class Items:
         each, or its annotation where the values of an annotation's perturbations hang together.
     statistic
         The score where it is not the mean of the values (an odds ratio).
+    share
+        Each value says whether an item passes (1) or not (0), so that the score is a share of them.
     """
 
     values: np.ndarray
     clusters: np.ndarray
     statistic: float | None = None
+    share: bool = False
 
     @property
     def evaluated(self) -> int:

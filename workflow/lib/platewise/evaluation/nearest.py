@@ -48,7 +48,7 @@ def nearest_match(similarity: Similarity, matches: np.ndarray, excluded: np.ndar
         raise CannotScoreError(
             "no two treatments share an annotation but those of a perturbation or batch that is to be left out"
         )
-    return Items(values, everything)
+    return Items(values, everything, share=True)
 
 
 def same_perturbation(perturbations: Sequence[str]) -> np.ndarray:

@@ -26,7 +26,8 @@ def score_perturbations(campaign: Campaign, config: EvaluationConfig) -> pd.Data
     perturbations
         ``PERTURBATION_COLUMNS``, a row for each perturbation but the negative controls, sorted by name.
         ``MapReplicate`` is the mean average precision of its wells, with p and Benjamini-Hochberg q; ``Replicating`` is
-        the share of its treatments (doses) that replicate. NaN and a ``Note`` where there is no value.
+        the share of its treatments (doses) that replicate, at a level that they share: of perturbations without effect
+        at most 5 % have one that does, however many doses there are. NaN and a ``Note`` where there is no value.
     """
     level, controls = campaign.wells, campaign.controls
     treated = level.metadata[~controls].reset_index(drop=True)
@@ -59,7 +60,7 @@ def score_perturbations(campaign: Campaign, config: EvaluationConfig) -> pd.Data
     try:
         codes, treatments = treatment_codes(treated)
         of = np.searchsorted(names.astype(str), treatments[PERTURBATION].to_numpy(dtype=str))
-        items = percent_replicating(Pearson(level.values[~controls]), codes, of, config.seed)
+        items = percent_replicating(Pearson(level.values[~controls]), codes, of, config.seed, any_dose=True)
         table["Replicating"] = pd.Series(items.values).groupby(items.clusters).mean().reindex(range(len(names)))
     except CannotScoreError as reason:
         notes.append(f"replicates not compared: {reason}")

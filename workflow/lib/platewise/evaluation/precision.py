@@ -161,7 +161,7 @@ def significant_precision(precision: Precision, null: PrecisionNull, max_q: floa
     """Return 1 for each perturbation whose mean average precision is above chance (BH q < ``max_q``), else 0."""
     means = mean_precision(precision)
     q = benjamini_hochberg(precision_p_values(precision, means, null))
-    return Items(np.where(np.isfinite(q), q < max_q, np.nan), means.clusters)
+    return Items(np.where(np.isfinite(q), q < max_q, np.nan), means.clusters, share=True)
 
 
 def precision_p_values(precision: Precision, means: Items, null: PrecisionNull) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest
 
+from platewise.evaluation.intervals import wilson_interval
 from platewise.evaluation.items import CannotScoreError
 
 _FOLDS = 5
@@ -88,10 +88,7 @@ def mean_share_interval(hits: np.ndarray, counts: np.ndarray) -> tuple[float, fl
         How many of how many, ``(shares,)``.
     """
     shares = hits / counts
-    intervals = [
-        binomtest(int(hit), int(count)).proportion_ci(method="wilson") for hit, count in zip(hits, counts, strict=True)
-    ]
-    ends = np.array([(own.low, own.high) for own in intervals])
+    ends = np.array([wilson_interval(int(hit), int(count)) for hit, count in zip(hits, counts, strict=True)])
     below, above = np.sqrt(((ends - shares[:, None]) ** 2).sum(axis=0)) / len(shares)
     return float(shares.mean() - below), float(shares.mean() + above)
 

@@ -11,15 +11,23 @@ from platewise.evaluation.similarity import Similarity
 
 _NULL_SETS = 1000
 _MOST_WELLS = 32
+# Share of treatments without effect that replicate by chance.
+_ALPHA = 0.05
 
 
 def percent_replicating(
-    similarity: Similarity, treatments: np.ndarray, clusters: np.ndarray, seed: int, null_sets: int = _NULL_SETS
+    similarity: Similarity,
+    treatments: np.ndarray,
+    clusters: np.ndarray,
+    seed: int,
+    null_sets: int = _NULL_SETS,
+    any_dose: bool = False,
 ) -> Items:
     """Return 1 for each treatment that replicates, else 0; treatments with a single well have no value.
 
     A treatment replicates when the median correlation of its wells exceeds the 95th percentile of the medians of sets
-    of as many wells, each of another treatment. Of a treatment with more than 32 wells, 32 evenly spaced ones count.
+    of as many wells, each of another perturbation: other doses of one would resemble each other too. Of a treatment
+    with more than 32 wells, 32 evenly spaced ones count.
 
     Parameters
     ----------
@@ -33,11 +41,14 @@ def percent_replicating(
         Of the random sets.
     null_sets
         How many sets for each number of replicates.
+    any_dose
+        To ask whether a perturbation replicates at one dose at least: its treatments share the 5 % (Bonferroni), so
+        that of perturbations without effect at most 5 % do, however many doses they have.
 
     Raises
     ------
     CannotScoreError
-        If no treatment has two wells, or there are too few treatments to draw a set of non-replicates.
+        If no treatment has two wells, or there are too few perturbations to draw a set of non-replicates.
     """
     count = len(clusters)
     order = np.argsort(treatments, kind="stable")
@@ -46,30 +57,46 @@ def percent_replicating(
     sizes = np.array([len(wells) for wells in members])
     if not (sizes >= 2).any():
         raise CannotScoreError("no treatment has two wells to compare")
-    filled = np.flatnonzero(sizes > 0)
+    others = _by_perturbation(members, clusters)
     rng = np.random.default_rng(seed)
-    limits = {
-        size: _null_limit(similarity, [members[number] for number in filled], int(size), null_sets, rng)
+    null = {
+        size: _null_medians(similarity, others, int(size), null_sets, rng)
         for size in np.unique(sizes[sizes >= 2])
-        if size <= len(filled)
+        if size <= len(others)
     }
-    if not limits:
-        raise CannotScoreError("fewer treatments than replicates: no sets of non-replicates to compare with")
+    if not null:
+        raise CannotScoreError("fewer perturbations than replicates: no sets of non-replicates to compare with")
+    scored = np.isin(sizes, list(null))
+    # How many treatments of its perturbation are asked together with each.
+    _, codes = np.unique(clusters, return_inverse=True)
+    together = np.bincount(codes, weights=scored)[codes] if any_dose else np.ones(count)
     values = np.full(count, np.nan)
-    for size, limit in limits.items():
+    for size, medians in null.items():
         alike = np.flatnonzero(sizes == size)
-        values[alike] = _medians(similarity, np.stack([members[number] for number in alike])) > limit
-    return Items(values, clusters)
+        limits = np.percentile(medians, 100 - 100 * _ALPHA / together[alike])
+        values[alike] = _medians(similarity, np.stack([members[number] for number in alike])) > limits
+    return Items(values, clusters, share=True)
 
 
-def _null_limit(
-    similarity: Similarity, members: list[np.ndarray], size: int, null_sets: int, rng: np.random.Generator
-) -> float:
+def _by_perturbation(members: list[np.ndarray], clusters: np.ndarray) -> list[list[np.ndarray]]:
+    """Return the wells of each treatment that has any, listed by perturbation in the order of their first treatment."""
+    found: dict[int, list[np.ndarray]] = {}
+    for wells, cluster in zip(members, clusters.tolist(), strict=True):
+        if len(wells):
+            found.setdefault(cluster, []).append(wells)
+    return list(found.values())
+
+
+def _null_medians(
+    similarity: Similarity, others: list[list[np.ndarray]], size: int, null_sets: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the medians of random sets, each of so many perturbations: one well of one treatment of each."""
     sets = []
     for _ in range(null_sets):
-        chosen = rng.choice(len(members), size, replace=False)
-        sets.append([members[number][rng.integers(len(members[number]))] for number in chosen])
-    return float(np.percentile(_medians(similarity, np.array(sets)), 95))
+        chosen = [others[number] for number in rng.choice(len(others), size, replace=False)]
+        wells = [given[rng.integers(len(given))] if len(given) > 1 else given[0] for given in chosen]
+        sets.append([own[rng.integers(len(own))] for own in wells])
+    return _medians(similarity, np.array(sets))
 
 
 def _at_most(wells: np.ndarray) -> np.ndarray:

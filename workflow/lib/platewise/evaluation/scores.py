@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from platewise.config.evaluation import EvaluationConfig
-from platewise.evaluation.inference import bootstrap_interval, paired_p
+from platewise.evaluation.inference import paired_p
+from platewise.evaluation.intervals import score_interval
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import BASELINES, SCORE, SHUFFLED_BASELINE
 from platewise.evaluation.similarity import Dense, Similarity
@@ -199,7 +200,7 @@ def _score_row(
 ) -> Row:
     reached = sum(items.score >= observed.score - 1e-12 for items in shuffled)
     p = (reached + 1) / (len(shuffled) + 1) if shuffled else NAN
-    interval = bootstrap_interval(observed, config.bootstraps, rng)
+    interval = score_interval(observed, config.bootstraps, rng)
     note = join_notes(*family.notes)
     return row(name, observed.score, interval, observed.evaluated, family.total, SCORE, p, note)
 
@@ -212,7 +213,7 @@ def _baseline_row(
         return row(name, NAN, (NAN, NAN), 0, family.total, baseline, NAN, similarity)
     items = family.compute(similarity, family.labels)[name]
     p, note = held_against(observed, items, config, rng)
-    interval = bootstrap_interval(items, config.bootstraps, rng)
+    interval = score_interval(items, config.bootstraps, rng)
     return row(name, items.score, interval, items.evaluated, family.total, baseline, p, note)
 
 

@@ -30,7 +30,7 @@ from platewise.network.nodes import (
 )
 from platewise.network.null import Null, shuffled_null
 from platewise.network.pairs import scan_pairs
-from platewise.network.sharing import SharedPlates, shared_plates
+from platewise.network.sharing import SharedPlates, replicate_kinds, shared_plates
 from platewise.network.staging import stage_profiles
 from platewise.profiles.consensus import combine
 from platewise.profiles.frame import treatment_codes
@@ -108,7 +108,7 @@ def build_network(wells: Profiles, consensus: Profiles, config: NetworkConfig, c
     profiles = build_nodes(*consensus, config)
     names = profiles.metadata[PERTURBATION].to_numpy(dtype=object)
     moas = profiles.metadata[MOA].to_numpy(dtype=object)
-    shared = shared_plates(wells[0], names)
+    shared = shared_plates(wells[0], names, replicate_kinds(wells[0], names, config.doses))
     null = _null(wells, shared, config, consensus_method)
     unit = unit_rows(profiles.values.astype(np.float32))
     scan = scan_pairs(unit, shared, config.neighbours, count_strongest(len(names), config))

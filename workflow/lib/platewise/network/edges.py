@@ -8,7 +8,7 @@ import pandas as pd
 from platewise.columns import split_annotation
 from platewise.config.network import NetworkConfig
 from platewise.network.null import Null, pair_cosines
-from platewise.network.pairs import PairScan, to_bins
+from platewise.network.pairs import PairScan
 from platewise.network.sharing import SharedPlates
 
 EDGE_COLUMNS = ["Source", "Target", "Similarity", "PValue", "QValue", "SharedMOA"]
@@ -44,7 +44,7 @@ def connect(
     names, moas
         Perturbations and their annotations, ``(nodes,)``.
     shared
-        Which nodes have a plate in common.
+        Which nodes have a plate in common, and which as many wells.
     null
         Similarities by chance.
     config
@@ -87,18 +87,17 @@ def judge_pairs(
     counts
         All pairs in bins of similarity (``PairScan.counts``), over which q is formed.
     shared
-        Which nodes have a plate in common.
+        Which nodes have a plate in common, and which as many wells.
     null
         Similarities by chance.
     """
     similarity = pair_cosines(unit, pairs[:, 0], pairs[:, 1])
-    common = shared.common(pairs[:, 0], pairs[:, 1]) > 0 if len(pairs) else np.zeros(0, dtype=bool)
-    p, q = np.ones(len(pairs)), np.ones(len(pairs))
-    for stratum, q_of_bin in enumerate(q_by_bin(counts, null)):
-        here = common == bool(stratum)
+    strata = shared.stratum(pairs[:, 0], pairs[:, 1])
+    p = np.ones(len(pairs))
+    for stratum in np.unique(strata):
+        here = strata == stratum
         p[here] = null.p_values(stratum)[null.exceeding(similarity[here], stratum)]
-        q[here] = q_of_bin[to_bins(similarity[here])]
-    return similarity, p, q
+    return similarity, p, false_discovery_rates(p, counts, null)
 
 
 def share_annotation(moas: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -107,30 +106,32 @@ def share_annotation(moas: np.ndarray, first: np.ndarray, second: np.ndarray) ->
     return np.array([not labels[i].isdisjoint(labels[j]) for i, j in zip(first, second, strict=True)], dtype=bool)
 
 
-def q_by_bin(counts: np.ndarray, null: Null) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Benjamini-Hochberg q over all pairs of a pair in each bin, ``(BINS + 1,)``, for each stratum.
+def false_discovery_rates(p: np.ndarray, counts: np.ndarray, null: Null) -> np.ndarray:
+    """Return the Benjamini-Hochberg q over all pairs, of pairs with these p, same shape.
 
     Parameters
     ----------
+    p
+        As ``null`` gives them.
     counts
-        Pairs in each bin, ``(2, BINS + 1)``: counting them is enough, no list of all pairs is made.
+        Pairs of each stratum in each bin, ``(strata, BINS + 1)``: counting them is enough, no list of all is made.
     null
         Similarities by chance.
     """
-    p = np.concatenate([null.p_values(stratum)[null.exceeding_bins(stratum)] for stratum in (0, 1)])
-    q = _benjamini_hochberg(p, counts.ravel())
-    return q[: counts.shape[1]], q[counts.shape[1] :]
-
-
-def _benjamini_hochberg(p: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    order = np.argsort(p, kind="stable")
-    ranks = np.cumsum(counts[order])
-    # Equal p values of the two strata share the rank of the last of them.
-    last = np.searchsorted(p[order], p[order], side="right") - 1
-    raw = p[order] * counts.sum() / np.maximum(ranks[last], 1)
-    q = np.empty(len(p))
-    q[order] = np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
-    return q
+    found, numbers = [np.empty(0)], [np.empty(0)]
+    for stratum, own in enumerate(counts):
+        seen = np.flatnonzero(own)
+        found.append(null.p_values(stratum)[null.exceeding_bins(stratum)[seen]])
+        numbers.append(own[seen])
+    # Equal p values, of different strata too, share the rank of the last of them.
+    steps, step = np.unique(np.concatenate(found), return_inverse=True)
+    total = counts.sum()
+    ranks = np.cumsum(np.bincount(step, weights=np.concatenate(numbers), minlength=len(steps)))
+    # The smallest from each step on; a p between two steps has the rank of the one before it.
+    least = np.append(np.minimum.accumulate((steps * total / ranks)[::-1])[::-1], np.inf)
+    below = np.searchsorted(steps, p, side="right")
+    own = p * total / np.maximum(np.append(0, ranks)[below], 1)
+    return np.minimum(np.minimum(own, least[below]), 1.0)
 
 
 def _nearest_pairs(nearest: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from platewise.network.nodes import unit_rows
 from platewise.network.pairs import BINS, to_bins
-from platewise.network.sharing import APART, SHARED, SharedPlates
+from platewise.network.sharing import SharedPlates
 
 # Profiles of so many nodes under shuffled labels are held at a time.
 _NODES = 512
@@ -17,13 +17,12 @@ _NODES = 512
 
 @dataclass(frozen=True)
 class Null:
-    """Sorted similarities under shuffled labels, of pairs without (``APART``) and with (``SHARED``) a common plate.
+    """Sorted similarities under shuffled labels, of the pairs of each stratum (`SharedPlates`).
 
-    Pairs with a plate in common resemble each other through it, so they are judged among themselves. Similarities are
-    compared by their bins (``pairs.to_bins``): those in one bin count as equal.
+    Similarities are compared by their bins (``pairs.to_bins``): those in one bin count as equal.
     """
 
-    values: tuple[np.ndarray, np.ndarray]
+    values: tuple[np.ndarray, ...]
 
     def exceeding(self, similarities: np.ndarray, stratum: int) -> np.ndarray:
         """Return b: how many null similarities of the stratum are at least as large, same shape."""
@@ -66,20 +65,21 @@ def shuffled_null(
     plates
         Plate of each well, ``(wells,)``.
     shared
-        Which nodes have a plate in common.
+        Which nodes have a plate in common, and which as many wells: the strata.
     shuffles
         How often to shuffle.
     size
-        At most this many similarities a stratum are kept, drawn evenly from the shuffles.
+        At most this many similarities a stratum are kept, drawn evenly from the shuffles. All pairs of a small stratum
+        are taken: it has fewer, which makes its p-values larger.
     seed
         Same seed, same null.
     """
     rng = np.random.default_rng(seed)
     per_shuffle = max(1, size // shuffles)
-    found: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    found: list[list[np.ndarray]] = [[] for _ in range(shared.strata)]
     for _ in range(shuffles):
         shuffled = shuffle_within(labels, plates, rng)
-        drawn = [shared.draw_pairs(stratum, per_shuffle, rng) for stratum in (APART, SHARED)]
+        drawn = [shared.draw_pairs(stratum, per_shuffle, rng) for stratum in range(shared.strata)]
         wanted = np.unique(np.concatenate([ends for pair in drawn for ends in pair]))
         unit = np.concatenate(
             [

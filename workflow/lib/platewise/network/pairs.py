@@ -26,7 +26,7 @@ class PairScan:
     Attributes
     ----------
     counts
-        Pairs in each bin of similarity, without and with a common plate, ``(2, BINS + 1)``.
+        Pairs in each bin of similarity, for each stratum of pairs (`SharedPlates`), ``(strata, BINS + 1)``.
     nearest
         The most similar nodes of each node, nearest first, ``(nodes, neighbours)``; of equal ones the first by number.
     similarity
@@ -49,7 +49,7 @@ def scan_pairs(unit: np.ndarray, shared: SharedPlates, neighbours: int, stronges
     unit
         Rows of length 1, float32, ``(nodes, features)``; may lie on disk (``np.memmap``), two blocks are held.
     shared
-        Which nodes have a plate in common.
+        Which nodes have a plate in common, and which as many wells.
     neighbours
         How many of the nearest to keep for each node; fewer where there are fewer others.
     strongest
@@ -57,7 +57,8 @@ def scan_pairs(unit: np.ndarray, shared: SharedPlates, neighbours: int, stronges
     """
     nodes = len(unit)
     neighbours = max(min(neighbours, nodes - 1), 0)
-    counts = np.zeros((2, BINS + 1), dtype=np.int64)
+    counts = np.zeros((shared.strata, BINS + 1), dtype=np.int64)
+    kinds, pair_kinds = shared.kinds, shared.pair_kinds
     similarity = np.full((nodes, neighbours), -np.inf, dtype=np.float32)
     nearest = np.zeros((nodes, neighbours), dtype=np.int32)
     best = _Strongest(strongest)
@@ -73,15 +74,15 @@ def scan_pairs(unit: np.ndarray, shared: SharedPlates, neighbours: int, stronges
         for column in range(row, nodes, _BLOCK):
             columns = rows if column == row else np.ascontiguousarray(unit[column : column + _BLOCK])
             products = rows @ columns.T
-            number = _take(products, row, column, counts[0], similarity, nearest, best.least, *taken)
+            number = _take(products, row, column, counts, kinds, pair_kinds, similarity, nearest, best.least, *taken)
             if number:
                 best.add(*(values[:number] for values in taken))
             first, second = shared.block(slice(row, row + _BLOCK), slice(column, column + _BLOCK))
             if column == row:
                 first, second = first[first < second], second[first < second]
-            inside = np.bincount(to_bins(products[first, second]), minlength=BINS + 1)
-            counts[0] -= inside
-            counts[1] += inside
+            bins, apart = to_bins(products[first, second]), 2 * pair_kinds[kinds[row + first], kinds[column + second]]
+            np.subtract.at(counts, (apart, bins), 1)
+            np.add.at(counts, (apart + 1, bins), 1)
     return PairScan(counts, nearest, similarity, best.pairs())
 
 
@@ -96,6 +97,8 @@ def _take(
     first_row: int,
     first_column: int,
     counts: np.ndarray,
+    kinds: np.ndarray,
+    pair_kinds: np.ndarray,
     similarity: np.ndarray,
     nearest: np.ndarray,
     least: float,
@@ -103,14 +106,18 @@ def _take(
     columns: np.ndarray,
     values: np.ndarray,
 ) -> int:
-    """Count the pairs of a block above the diagonal, put each among the nearest of both ends, collect the strong."""
-    top, last = counts.shape[0] - 1, nearest.shape[1] - 1
+    """Count the pairs of a block above the diagonal, put each among the nearest of both ends, collect the strong.
+
+    All are counted as without a common plate.
+    """
+    top, last = counts.shape[1] - 1, nearest.shape[1] - 1
     half, taken = top // 2, 0
     for i in range(products.shape[0]):
         row = first_row + i
+        own = pair_kinds[kinds[row]]
         for j in range(max(0, row + 1 - first_column), products.shape[1]):
             column, value = first_column + j, products[i, j]
-            counts[int(min(max((np.float64(value) + 1) * half, 0), top))] += 1
+            counts[2 * own[kinds[column]], int(min(max((np.float64(value) + 1) * half, 0), top))] += 1
             for node, other in ((row, column), (column, row)):
                 if value > similarity[node, last]:
                     place = last

@@ -34,6 +34,8 @@ _FIELD_S = 35
 _PAIRS_MB, _STEP_MB = 8, 120
 # More crops of a training are read from the disk.
 _CROPS_HELD_MB = 16_000
+# A piece of the distances between wells twice, and their sums by label; measured to 49,920 wells.
+_SILHOUETTES_MB = 3000
 # Nodes and shared file systems may be slower by as much than where the seconds below were measured.
 _TIME_HEADROOM = 4
 
@@ -44,6 +46,7 @@ class Size:
 
     ``fields`` are those of its block or plate, ``block_fields`` those of the largest block whose cells it holds;
     ``features`` belong to its cells or profiles; ``wells`` are the campaign's and ``treatments`` what they were given.
+    ``annotated`` are perturbations with a known mechanism, ``annotated_treatments`` these at every dose.
     ``batch`` is how many fields are segmented, or pieces of images trained on, at a time, ``crops_mb`` the size of all
     crops of a training, ``gpus`` how many a job shares, and ``steps`` its work, in steps of the default network. Of
     annotated images, ``megapixels`` are all that a job reads; ``networks`` see an image one after the other.
@@ -55,6 +58,8 @@ class Size:
     features: int = 0
     wells: int = 0
     treatments: int = 0
+    annotated: int = 0
+    annotated_treatments: int = 0
     batch: int = 0
     crops_mb: float = 0
     steps: float = 0
@@ -86,6 +91,26 @@ class Size:
     def treatment_pairs_mb(self) -> float:
         """A number for every two treatments: float64."""
         return self.treatments**2 * 8 / 2**20
+
+    @property
+    def annotated_pairs_mb(self) -> float:
+        """A number for every two perturbations with a known mechanism: float64."""
+        return self.annotated**2 * 8 / 2**20
+
+    @property
+    def annotated_treatment_pairs_mb(self) -> float:
+        """A number for every two treatments with a known mechanism: float64."""
+        return self.annotated_treatments**2 * 8 / 2**20
+
+    @property
+    def silhouettes_mb(self) -> float:
+        """Distances between wells, which scikit-learn makes and sums in pieces of 1 GB."""
+        return min(2.5 * self.well_pairs_mb, _SILHOUETTES_MB)
+
+    @property
+    def matching_mb(self) -> float:
+        """Pairs of perturbations in the order of their similarity, then which treatments match: whole, in memory."""
+        return max(6 * self.annotated_pairs_mb, 2 * self.annotated_treatment_pairs_mb)
 
 
 def classical_features(channels: int) -> int:
@@ -164,11 +189,12 @@ _MEMORY_MB: dict[str, Callable[[Size], float]] = {
     # With compiled code of UMAP; profiles lie on disk, their pages count while there is room for them.
     "build_network": lambda size: _UMAP_MB + 4 * size.profiles_mb,
     "shortlist_perturbations": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb,
-    "evaluate_network": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb + 6 * size.treatment_pairs_mb,
-    "score_batches": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb + 2.5 * size.well_pairs_mb,
+    # Where each well lies on its plate, three times.
+    "evaluate_network": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb + 0.012 * size.wells + size.matching_mb,
+    "score_batches": lambda size: _LIBRARIES_MB + 6 * size.profiles_mb + size.silhouettes_mb,
     # One kind of features and one correction at a time.
     "score_differences": lambda size: (
-        _LIBRARIES_MB + 8 * size.profiles_mb + 2.5 * size.well_pairs_mb + 5 * size.treatment_pairs_mb
+        _LIBRARIES_MB + 8 * size.profiles_mb + size.silhouettes_mb + 5 * size.annotated_pairs_mb
     ),
     # Profiles before and after correction, centred, and in components.
     "call_hits": lambda size: _LIBRARIES_MB + 8 * size.profiles_mb,
@@ -217,10 +243,12 @@ _SECONDS: dict[str, Callable[[Size], float]] = {
     # The null, and all pairs: 86 s with 100,000 treatments.
     "build_network": lambda size: 120 + 0.2 * size.profiles_mb + 0.002 * size.treatment_pairs_mb,
     "shortlist_perturbations": lambda size: 120 + 0.01 * size.treatments,
-    # 239 s with 4,784 treatments.
-    "evaluate_network": lambda size: 120 + 2 * size.treatment_pairs_mb,
-    "score_batches": lambda size: 120 + 0.2 * size.well_pairs_mb,
-    "score_differences": lambda size: 120 + 10 * size.treatment_pairs_mb + 0.2 * size.well_pairs_mb,
+    # 239 s with 4,784 annotated perturbations.
+    "evaluate_network": lambda size: (
+        120 + 0.003 * size.wells + 2 * size.annotated_pairs_mb + size.annotated_treatment_pairs_mb
+    ),
+    "score_batches": lambda size: 120 + size.profiles_mb + 0.03 * size.well_pairs_mb,
+    "score_differences": lambda size: 120 + size.profiles_mb + 0.03 * size.well_pairs_mb + 10 * size.annotated_pairs_mb,
     # Twenty times the scales that distances are measured in, with nine tenths of the features left out before.
     "call_hits": lambda size: 120 + 2e-9 * size.wells * size.features**2 + 1e-8 * size.features**3,
     "fit_dose_response": lambda size: 60 + 0.2 * size.treatments,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
+from platewise.columns import split_annotation
 from platewise.config.campaign import CLASSICAL
 from platewise.config.embedding import SelfEmbedding, TrainedEmbedding
 from platewise.config.segmentation import CellsConfig, EnsembleNuclei, SegmentationConfig
@@ -57,12 +59,15 @@ def size_of_plate(campaign: Campaign, plate: str, features: str | None = None) -
 
 def size_of_profiles(campaign: Campaign, features: str | None = None) -> Size:
     """Return the size of a job on all profiles of one kind of features; of the kind with most for None."""
-    wells, different = _wells_of_plates(campaign) if campaign.config.table is None else _wells_of(campaign.config.table)
+    given = _given_on_plates(campaign) if campaign.config.table is None else _given_in(campaign.config.table)
+    annotated = [(perturbation, dose) for perturbation, dose, moa in given if split_annotation(moa)]
     # Every feature of a cell is one of a well, or several.
     statistics = 1 if campaign.config.table else len(campaign.config.profiles.aggregate.statistics)
     return Size(
-        wells=wells,
-        treatments=different,
+        wells=len(given),
+        treatments=_different((perturbation, dose) for perturbation, dose, _ in given),
+        annotated=_different(perturbation for perturbation, _ in annotated),
+        annotated_treatments=_different(annotated),
         features=_features(campaign, features) * statistics,
     )
 
@@ -165,25 +170,26 @@ def _features(campaign: Campaign, features: str | None) -> int:
     return max(counts.values()) if features is None else counts[features]
 
 
-def _wells_of_plates(campaign: Campaign) -> tuple[int, int]:
-    """Return the number of wells, and of different treatments."""
-    given = [(well.perturbation, well.dose) for plate in campaign.plates.values() for well in plate.treatments]
-    return len(given), _different(given)
+def _given_on_plates(campaign: Campaign) -> list[tuple[object, object, str]]:
+    """Return perturbation, dose and mechanisms of every well."""
+    return [(well.perturbation, well.dose, well.moa) for plate in campaign.plates.values() for well in plate.treatments]
 
 
-def _wells_of(tables: TableConfig) -> tuple[int, int]:
-    columns = [name for name in (tables.columns.perturbation, tables.columns.dose) if name]
-    given: list[tuple[object, ...]] = []
+def _given_in(tables: TableConfig) -> list[tuple[object, object, str]]:
+    columns = [tables.columns.perturbation, tables.columns.dose, tables.columns.moa]
+    given: list[tuple[object, object, str]] = []
     for path in table_paths(tables, []):
         # Checked when the campaign was loaded.
-        table = read_arrow(path, columns, [])
-        given += [] if table is None else zip(*(table.column(name).to_pylist() for name in columns), strict=True)
-    return len(given), _different(given)
+        table = read_arrow(path, [name for name in columns if name], [])
+        if table is not None:
+            parts = [table.column(name).to_pylist() if name else [None] * len(table) for name in columns]
+            given += [(name, dose, str(moa or "")) for name, dose, moa in zip(*parts, strict=True)]
+    return given
 
 
-def _different(given: list[tuple[object, ...]]) -> int:
+def _different(given: Iterable[object]) -> int:
     # As text: a missing dose is NaN, which equals nothing.
-    return len({tuple(map(str, treatment)) for treatment in given})
+    return len(set(map(str, given)))
 
 
 def _fields_of_block(plate: Plate, block: str) -> int:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from platewise.algorithms import ALGORITHMS
 from platewise.columns import CONTROL_TYPE, DOSE, PERTURBATION, PLATE
 from platewise.config.evaluation import EvaluationConfig
 from platewise.evaluation.inference import benjamini_hochberg, bootstrap_ratios
+from platewise.evaluation.intervals import wilson_interval
 from platewise.evaluation.stratified import stratified_rank_test
 from platewise.ploidy.classes import CLASSES
 from platewise.profiles.frame import is_negcon, treatment_codes
@@ -182,8 +182,7 @@ def share_intervals(
     """
     total = nuclei.sum()
     shares = counts.sum(axis=0) / total
-    intervals = [binomtest(int(count), int(total)).proportion_ci(method="wilson") for count in counts.sum(axis=0)]
-    low, high = np.array([(interval.low, interval.high) for interval in intervals]).T
+    low, high = np.array([wilson_interval(int(count), int(total)) for count in counts.sum(axis=0)]).T
     if len(nuclei) > 1:
         drawn = bootstrap_ratios(counts, nuclei, bootstraps, rng)
         between = np.quantile(drawn, [0.025, 0.975], axis=0)

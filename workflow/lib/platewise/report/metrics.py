@@ -78,7 +78,8 @@ _SCORES = {
     ),
     "percent_replicating": Metric(
         "Replicating",
-        "Share of treatments whose replicates correlate better than 95 % of size-matched sets of non-replicates. "
+        "Share of treatments whose replicates correlate better than 95 % of sets of as many wells of other "
+        "perturbations. "
         "0.05 is chance.",
     ),
 }
