@@ -53,7 +53,7 @@ class AdversaryConfig(Section):
         "head for each; it learns from cells of perturbations that occur in several of them only.",
     )
     weight: float = Field(
-        default=1.0,
+        default=0.3,
         gt=0,
         le=100,
         description="How much hiding counts beside naming the perturbation, at the end of the training; it rises from "
