@@ -8,7 +8,6 @@ import pytest
 from platewise.evaluation.inference import bootstrap_interval
 from platewise.evaluation.intervals import score_interval, wilson_interval
 from platewise.evaluation.items import Items
-from platewise.evaluation.probe import probe
 
 
 def naive_wilson(count: float, total: int) -> tuple[float, float]:
@@ -47,12 +46,3 @@ def test_what_is_no_share_keeps_its_interval_and_one_perturbation_has_none() -> 
     assert score_interval(mean, 100, np.random.default_rng(0)) == (1.0, 1.0)
     single = Items(np.ones(20), np.zeros(20), share=True)
     assert np.isnan(score_interval(single, 100, np.random.default_rng(0))).all()
-
-
-def test_a_probe_that_is_always_right_has_an_interval() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.repeat(["a", "b"], [10, 30])
-    found = probe(rng.normal(size=(40, 3)) + 20.0 * (labels == "a")[:, None], labels, None, 0)
-    # Means of shares of 10 and of 30 vary as a share of 4 / (1/10 + 1/30) = 30 does.
-    assert found.accuracy == found.high == 1.0
-    assert found.low == pytest.approx(naive_wilson(30, 30)[0], abs=1e-12)
