@@ -270,7 +270,8 @@ CASES: dict[str, Bad] = {
         lambda: small_campaign(drugs=1, moas=1),
         refused={"replicates": "found 4 treated wells beyond the first of their treatment"},
         unscored=dict.fromkeys(ANNOTATED[:4], "fewer than two annotated perturbations")
-        | dict.fromkeys(ANNOTATED[4:], "all perturbations share an annotation"),
+        | dict.fromkeys(ANNOTATED[4:], "all perturbations share an annotation")
+        | {"percent_replicating": "fewer perturbations than replicates"},
         batches={
             "map_moa": "fewer than two annotated perturbations",
             "silhouette_perturbation": "fewer than two perturbations have two wells",
