@@ -139,6 +139,11 @@ def scores_table(value=0.8, low=0.7, high=0.9, p=0.01):
     return table.assign(Features=VARIANT[0], Correction=VARIANT[1], Evaluated=3, Total=3, Note="")
 
 
+def perturbations_table(q=(0.1, 0.2, 0.3), replicating=(1.0, 0.5, 0.0)):
+    table = pd.DataFrame({PERTURBATION: ["X", "Y", "Z"], "Wells": np.int32(4), "MapReplicate": [1.0, 0.9, 0.8]})
+    return table.assign(PValue=q, QValue=q, Replicating=replicating, Note="")
+
+
 def batches_table(value=0.3):
     return pd.DataFrame(
         [[*VARIANT, "silhouette_batch", value, value - 0.05, value + 0.05, "lower", ""]],
@@ -188,13 +193,14 @@ def write_run(folder, *, nucleus=32.0, algorithm=1, tables=None, leave_out=()):
         f"campaign/network/{variant}/neighbours.parquet": neighbours_table(),
         f"campaign/evaluation/{variant}.scores.parquet": scores_table(),
         f"campaign/evaluation/{variant}.batches.parquet": batches_table(),
+        f"campaign/evaluation/{variant}.perturbations.parquet": perturbations_table(),
     }
     stages = {
         "fields": {"stage": "segment", "algorithm": algorithm, "parameters": {"nuclei": {"nucleus_diameter": nucleus}}},
         "evaluation": {
             "stage": "evaluation",
             "algorithm": 2,
-            "parameters": {"seed": 0, "null_size": 200, "max_q": 0.5},
+            "parameters": {"max_q": 0.5},
         },
     }
     for path, table in {**found, **(tables or {})}.items():

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from small_run import FEATURES, consensus_table, profiles_table
+from small_run import FEATURES, consensus_table, perturbations_table, profiles_table
 
-from platewise.compare.hits import Hits, read_hits
+from platewise.compare.hits import read_hits
 from platewise.compare.profiles import compare_profiles, compare_structure, row_cosines
+from platewise.tables import write_table
 
 CONSENSUS = "campaign/profiles/classical.none.consensus.parquet"
 PROFILES = "campaign/profiles/classical.none.parquet"
@@ -80,13 +81,13 @@ def test_a_treatment_that_turned_is_listed_first(pair):
     assert rows["Cosine"].to_dict() == pytest.approx({"X": 1, "Y": 1, "Z": 0})
     assert section.moved is True
     assert section.facts["classical.none"]["treatment_cosine"] == pytest.approx(1)
-    order = {"X": "yes", "Y": "no", "Z": "no"}
-    hits = read_hits(found.old, ("classical", "none"))
-    active = hits.active.assign(Active=[order[name] == "yes" for name in hits.active["Perturbation"]])
-    section = compare_profiles(found, {("classical", "none"): (Hits(active, hits.replicating), None)})
+    write_table(
+        perturbations_table(q=(0.01, 0.5, np.nan)), found.old.evaluation(("classical", "none"), "perturbations")
+    )
+    section = compare_profiles(found, _hits(found))
     listed = section.rows("classical.none.treatments")
     assert listed["Metadata_Perturbation"][0] == "X"
-    assert listed["ActiveOld"].tolist() == ["yes", "no", "no"]
+    assert listed["ActiveOld"].tolist() == ["yes", "not known", "no"]
     assert section.facts["classical.none"]["active_cosine"] == pytest.approx(1)
 
 

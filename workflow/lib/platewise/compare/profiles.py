@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from platewise.columns import DOSE, PERTURBATION, PLATE, WELL
-from platewise.compare.hits import Hits
 from platewise.compare.results import Pair, Results, Variant
 from platewise.compare.section import Listing, Section, median
 from platewise.network.nodes import unit_rows
@@ -26,7 +25,7 @@ _FEWEST = 3
 TREATMENT_COLUMNS = [PERTURBATION, DOSE, "Cosine", "Neighbourhood", "ActiveOld"]
 
 
-def compare_profiles(pair: Pair, hits: dict[Variant, tuple[Hits | None, Hits | None]]) -> Section:
+def compare_profiles(pair: Pair, hits: dict[Variant, tuple[pd.DataFrame | None, pd.DataFrame | None]]) -> Section:
     """Compare the profiles of wells and treatments of every correction that both runs have.
 
     Parameters
@@ -115,7 +114,7 @@ def _pearson(sums: Floats) -> Floats:
         return np.clip(covariance / np.sqrt(variance_a * variance_b), -1, 1)
 
 
-def _compare_variant(pair: Pair, variant: Variant, hits: Hits | None) -> tuple[dict[str, Any], pd.DataFrame]:
+def _compare_variant(pair: Pair, variant: Variant, hits: pd.DataFrame | None) -> tuple[dict[str, Any], pd.DataFrame]:
     wells, same_wells, features = _match(pair, variant, Results.profiles, [PLATE, WELL])
     treated = ~is_negcon(wells[0])
     cosines = row_cosines(wells[1][:, features[0]], wells[2][:, features[1]])[treated] if len(features[0]) else []
@@ -128,10 +127,9 @@ def _compare_variant(pair: Pair, variant: Variant, hits: Hits | None) -> tuple[d
         Neighbourhood=neighbourhoods,
         ActiveOld="not known",
     )
-    if hits is not None and len(hits.active):
-        active = dict(zip(hits.active["Perturbation"], hits.active["Active"], strict=True))
-        words = {True: "yes", False: "no"}
-        table["ActiveOld"] = [words.get(active.get(name), "not known") for name in table[PERTURBATION]]
+    if hits is not None:
+        words = hits.set_index("Perturbation")["Active"].map({True: "yes", False: "no"})
+        table["ActiveOld"] = table[PERTURBATION].map(words).fillna("not known")
     # A treatment of noise points anywhere: what was active comes first.
     table = table.sort_values(
         ["ActiveOld", "Neighbourhood", "Cosine"],
