@@ -5,7 +5,8 @@ from pathlib import Path
 from platewise.config.base import parse_section
 from platewise.config.campaign import CampaignConfig
 from platewise.jobs import log_to
-from platewise.report.campaign_page import CampaignTables, report_campaign
+from platewise.report.campaign_page import report_campaign
+from platewise.report.campaign_tables import CampaignTables
 from platewise.report.panels import choose_panels
 from platewise.report.ploidy import PloidyTables
 from platewise.report.scores import UNCORRECTED

@@ -36,7 +36,8 @@ from platewise.profiles.importing import run_import_profiles
 from platewise.profiles.normalise import run_normalise_plates
 from platewise.profiles.plates import plates_of
 from platewise.profiles.select import run_select_features
-from platewise.report.campaign_page import CampaignTables, report_campaign
+from platewise.report.campaign_page import report_campaign
+from platewise.report.campaign_tables import CampaignTables
 from platewise.report.network_page import NetworkTables, report_network
 from platewise.screens.dose_response import run_fit_dose_response
 from platewise.screens.hits import run_call_hits

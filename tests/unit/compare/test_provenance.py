@@ -17,7 +17,8 @@ from platewise.config.report import ReportConfig
 from platewise.evaluation.differences import DIFFERENCE_COLUMNS
 from platewise.evaluation.evaluate import ENRICHMENT_COLUMNS
 from platewise.network.shortlist import SHORTLIST_COLUMNS
-from platewise.report.campaign_page import CampaignTables, report_campaign
+from platewise.report.campaign_page import report_campaign
+from platewise.report.campaign_tables import CampaignTables
 from platewise.tables import write_table
 
 

@@ -39,7 +39,7 @@ from platewise.plan.wells import well_name
 from platewise.ploidy.plate import analyse_plate
 from platewise.ploidy.treatments import score_treatments
 from platewise.qc.task import summarise_qc
-from platewise.report.campaign_page import CampaignTables
+from platewise.report.campaign_tables import CampaignTables
 from platewise.report.network_page import NetworkTables
 from platewise.report.ploidy import PloidyTables
 from platewise.tables import write_table

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from platewise.columns import BATCH, CONTROL_TYPE, MOA, PERTURBATION, PLATE, metadata_columns
+from platewise.columns import BATCH, MOA, PERTURBATION, PLATE, metadata_columns
 from platewise.config.report import ReportConfig
 from platewise.network.communities import STABLE
 from platewise.report.campaign import (
@@ -22,6 +21,7 @@ from platewise.report.campaign import (
     plate_cards,
     profile_matrix,
 )
+from platewise.report.campaign_tables import CampaignData, CampaignTables, read_campaign
 from platewise.report.correction_notes import correction_notes, without_notes
 from platewise.report.differences import difference_metrics, difference_rows, learned_against_classical
 from platewise.report.dose_response import dose_figure, dose_section
@@ -40,7 +40,7 @@ from platewise.report.html import render_page, write_page
 from platewise.report.metrics import baseline_words
 from platewise.report.numbers import significant
 from platewise.report.panels import MOST_PERTURBATIONS, projection_figure
-from platewise.report.ploidy import PloidyTables, read_ploidy
+from platewise.report.ploidy import read_ploidy
 from platewise.report.projection import principal_components
 from platewise.report.provenance import as_yaml, sources
 from platewise.report.scores import UNCORRECTED, baseline_names, batch_rows, score_groups
@@ -48,99 +48,12 @@ from platewise.report.shortlist import shortlist_section
 from platewise.report.tradeoff import tradeoff_figure
 from platewise.report.training import training_words
 from platewise.report.variants import read_variants
-from platewise.tables import read_provenance, read_table, read_tables
+from platewise.tables import read_provenance, read_table
 
 # More bad fields than this are on the pages of their plates only.
 _MOST_BAD_ROWS = 500
 # More hubs or bridges than this are in the table of nodes.
 _MOST_NAMED = 20
-
-
-@dataclass(frozen=True)
-class CampaignTables:
-    """The files that the page is made from. Only what the campaign has; an image-less one has no QC and no curves.
-
-    Parameters
-    ----------
-    scores, enrichment, batches
-        Tables of every features x correction.
-    differences
-        The table of differences between kinds of features and corrections.
-    edges, nodes, shortlist
-        The preset's network, and the perturbations worth following up.
-    profiles
-        Title to profile tables that are stacked, in the order of the panels: the uncorrected ones first, the preset's
-        last. The last one also gives the counts of a campaign without images.
-    qc_wells, qc_fields
-        Plate to QC table.
-    selection
-        Features to selection table (``Feature``, ``Kept``, ``Reason``, ``Missing``).
-    dropped
-        Tables of dropped rows (``Step``, ``Row``, ``Reason``).
-    treatments, movers
-        Features to what moved under each treatment (see ``explanation.movers``).
-    predicted
-        Embedding to what engineered features say of its own (see ``explanation.prediction``).
-    exemplars, pictures
-        Embedding to the cells that stand for each treatment, and what they look like (see ``explanation.exemplars``).
-    activity, distances, controls
-        Hit calling of the preset (see ``screens.hits``).
-    dose_response
-        Its dose responses (see ``screens.dose_response``); empty where nothing was given at enough doses.
-    curves, models
-        Embedding to its table of training curves and its ``model.json``.
-    ploidy
-        The tables of DNA content, where it was measured.
-    variants
-        The table of what variants change, where there are any.
-    """
-
-    scores: Sequence[str | Path]
-    enrichment: Sequence[str | Path]
-    batches: Sequence[str | Path]
-    differences: str | Path
-    edges: str | Path
-    nodes: str | Path
-    shortlist: str | Path
-    profiles: Mapping[str, Sequence[str | Path]]
-    qc_wells: Mapping[str, str | Path] = field(default_factory=dict)
-    qc_fields: Mapping[str, str | Path] = field(default_factory=dict)
-    selection: Mapping[str, str | Path] = field(default_factory=dict)
-    dropped: Sequence[str | Path] = ()
-    treatments: Mapping[str, str | Path] = field(default_factory=dict)
-    movers: Mapping[str, str | Path] = field(default_factory=dict)
-    predicted: Mapping[str, str | Path] = field(default_factory=dict)
-    exemplars: Mapping[str, str | Path] = field(default_factory=dict)
-    pictures: Mapping[str, str | Path] = field(default_factory=dict)
-    curves: Mapping[str, str | Path] = field(default_factory=dict)
-    models: Mapping[str, str | Path] = field(default_factory=dict)
-    activity: str | Path = ""
-    distances: str | Path = ""
-    controls: str | Path = ""
-    dose_response: str | Path = ""
-    ploidy: PloidyTables | None = None
-    variants: str | Path | None = None
-
-    def paths(self) -> list[str | Path]:
-        """Return every file, in the order of the stages."""
-        explained = (self.treatments, self.movers, self.predicted, self.exemplars)
-        mappings = (self.qc_fields, self.qc_wells, self.selection, self.curves, *explained)
-        several = [path for mapping in mappings for path in mapping.values()]
-        several += [path for paths in self.profiles.values() for path in paths]
-        return [
-            *several,
-            *self.dropped,
-            self.edges,
-            self.nodes,
-            self.shortlist,
-            *self.scores,
-            *self.enrichment,
-            *self.batches,
-            self.differences,
-            *(path for path in (self.activity, self.distances, self.controls, self.dose_response) if path),
-            *(self.ploidy.paths() if self.ploidy else ()),
-            *([self.variants] if self.variants else ()),
-        ]
 
 
 def report_campaign(
@@ -201,7 +114,7 @@ def report_campaign(
     DataError
         If a table cannot be read.
     """
-    data = _read(tables)
+    data = read_campaign(tables)
     network = _network_words(data.nodes, data.edges, settings.max_nodes)
     groups = score_groups(data.scores, preset, settings.references)
     of_corrections = correction_notes(data.scores)
@@ -284,7 +197,7 @@ def report_campaign(
     write_page(page, target)
 
 
-def _selections(tables: Mapping[str, str | Path], data: _Data) -> list[Selection]:
+def _selections(tables: Mapping[str, str | Path], data: CampaignData) -> list[Selection]:
     plates = sorted(set(data.profiles[list(data.profiles)[-1]][PLATE]))
     return [
         feature_selection(name, read_table(path), read_provenance(path).get("fitted_on", plates), plates)
@@ -292,77 +205,12 @@ def _selections(tables: Mapping[str, str | Path], data: _Data) -> list[Selection
     ]
 
 
-@dataclass(frozen=True)
-class _Data:
-    scores: pd.DataFrame
-    enrichment: pd.DataFrame
-    batches: pd.DataFrame
-    differences: pd.DataFrame
-    edges: pd.DataFrame
-    nodes: pd.DataFrame
-    shortlist: pd.DataFrame
-    profiles: dict[str, pd.DataFrame]
-    qc_wells: dict[str, pd.DataFrame]
-    qc_fields: dict[str, pd.DataFrame]
-    curves: dict[str, pd.DataFrame]
-    treatments: dict[str, pd.DataFrame]
-    movers: dict[str, pd.DataFrame]
-    predicted: dict[str, pd.DataFrame]
-    activity: pd.DataFrame | None
-    distances: pd.DataFrame | None
-    controls: pd.DataFrame | None
-    dose_response: pd.DataFrame | None
-
-    def all_wells(self) -> pd.DataFrame | None:
-        return pd.concat(self.qc_wells.values(), ignore_index=True) if self.qc_wells else None
-
-    def all_fields(self) -> pd.DataFrame | None:
-        return pd.concat(self.qc_fields.values(), ignore_index=True) if self.qc_fields else None
-
-
-def _read(tables: CampaignTables) -> _Data:
-    scores, enrichment, batches = (
-        _words_filled(read_tables(paths)) for paths in (tables.scores, tables.enrichment, tables.batches)
-    )
-    return _Data(
-        scores,
-        enrichment,
-        batches,
-        _words_filled(read_table(tables.differences)),
-        read_table(tables.edges),
-        _words_filled(read_table(tables.nodes)),
-        _words_filled(read_table(tables.shortlist)),
-        {title: _words_filled(read_tables(paths)) for title, paths in tables.profiles.items()},
-        *(
-            {name: _words_filled(read_table(path)) for name, path in mapping.items()}
-            for mapping in (
-                tables.qc_wells,
-                tables.qc_fields,
-                tables.curves,
-                tables.treatments,
-                tables.movers,
-                tables.predicted,
-            )
-        ),
-        *(
-            _words_filled(read_table(path)) if path else None
-            for path in (tables.activity, tables.distances, tables.controls, tables.dose_response)
-        ),
-    )
-
-
-def _words_filled(table: pd.DataFrame) -> pd.DataFrame:
-    """Replace missing text by the empty text: Parquet keeps them apart, the page does not."""
-    words = [name for name in ("Baseline", "Note", "Flag", "Reason", MOA, CONTROL_TYPE) if name in table]
-    return table.assign(**{name: table[name].fillna("").astype(str) for name in words})
-
-
 def _level(path: str | Path) -> float:
     """Return the false discovery rate that a table was made with."""
     return float(read_provenance(path)["parameters"]["max_q"])
 
 
-def _figures(data: _Data, preset: tuple[str, str], settings: ReportConfig) -> dict[str, Figure]:
+def _figures(data: CampaignData, preset: tuple[str, str], settings: ReportConfig) -> dict[str, Figure]:
     figures = {}
     if len(data.nodes) > 1:
         figures["figure-network"] = network_figure(data.nodes, data.edges, settings.max_nodes)
