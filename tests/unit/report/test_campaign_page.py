@@ -71,6 +71,15 @@ def test_scores_stand_beside_baselines_preset_first(campaign_page):
     assert [row[0] for row in rows[1:]] == ["classical", "deep"]
 
 
+def test_the_presets_scores_are_shown_and_those_of_others_folded_away(campaign_page):
+    first = campaign_page.rows("Scores of the preset")
+    assert len(first) == 1 + len(campaign_page.find("th", class_="group"))
+    assert first[0]["Metric"].startswith("MOA mAP Mean average precision")
+    assert (first[0]["Score"], first[0]["Cell count alone"]) == ("0.637 0.537 to 0.737", "✓ 0.300 p = 0.001")
+    (folded,) = [one for one in campaign_page.find("details") if one.find("table", id="table-scores")]
+    assert not folded.find("table", id="table-preset-scores")
+
+
 def test_a_metric_that_cannot_be_computed_shows_its_note(campaign_page):
     row = score_rows(campaign_page, "enrichment@1")[0]
 
@@ -95,7 +104,7 @@ def test_no_nan_reaches_the_reader(campaign_page, plate_page):
 def test_published_values_stand_with_their_metric(campaign_page):
     (reference,) = campaign_page.find("tr", class_="reference")
 
-    assert [cell.text() for cell in reference.children if not isinstance(cell, str)][2] == "0.940"
+    assert [cell.text() for cell in reference.children if not isinstance(cell, str)][1] == "0.940"
     assert reference.text().endswith("Ljosa 2013 & others")
 
 
@@ -257,6 +266,32 @@ def test_differences_say_what_is_better_and_what_is_not_clear(campaign_page):
     assert before["Silhouette by batch"] == "−0.390 better −0.450 to −0.310"
     assert learned["Enrichment, top 1 %"] == "−6.00 no clear difference −13.0 to +2.00"
     assert learned["Silhouette by batch"] == "not computed no perturbation has wells in two batches"
+
+
+def test_notes_that_many_cells_share_are_said_once_below_the_table(write_campaign, tmp_path, campaign):
+    table = read_table(campaign.tables.differences)
+    notes = {
+        True: "rests on 9 pairs; less than chance counts as <chance>",
+        False: "less than chance counts as <chance>",
+    }
+    table["Note"] = [
+        notes[metric.startswith("enrichment")] if d == d else "why not"
+        for metric, d in zip(table["Metric"], table["Difference"], strict=True)
+    ]
+    path = tmp_path / "differences.parquet"
+    write_table(table, path)
+    page = write_campaign(
+        tmp_path / "report" / "index.html", tables=dataclasses.replace(campaign.tables, differences=path)
+    )
+    before, learned = page.rows("Differences with 95 %")
+    assert before["Enrichment, top 1 %"] == "+5.00 better 1 2 +1.50 to +9.00"
+    assert before["Silhouette by batch"] == "−0.390 better 2 −0.450 to −0.310"
+    assert learned["Silhouette by batch"] == "not computed why not"
+    said = {note.attributes["id"]: note.text() for note in page.find("li") if "-note-" in note.attributes.get("id", "")}
+    assert said["differences-note-1"] == "Rests on 9 pairs."
+    assert said["differences-note-2"] == "Less than chance counts as <chance>."
+    links = [link.attributes["href"][1:] for mark in page.find("sup") for link in mark.find("a")]
+    assert set(links) == set(said)
 
 
 @pytest.mark.parametrize(

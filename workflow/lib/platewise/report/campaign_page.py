@@ -22,6 +22,7 @@ from platewise.report.campaign import (
     profile_matrix,
 )
 from platewise.report.campaign_tables import CampaignData, CampaignTables, read_campaign
+from platewise.report.cells import Footnotes
 from platewise.report.correction_notes import correction_notes, without_notes
 from platewise.report.differences import difference_metrics, difference_rows, learned_against_classical
 from platewise.report.dose_response import dose_figure, dose_section
@@ -174,6 +175,8 @@ def report_campaign(
             read_exemplars(name, path, tables.pictures[name], settings.thumbnail_channels, nuclei_channel)
             for name, path in tables.exemplars.items()
         ],
+        difference_notes=Footnotes(),
+        batch_notes=Footnotes(),
         network=network,
         shortlist=shortlist_section(data.shortlist),
         panels=list(data.profiles),

@@ -8,27 +8,21 @@ from dataclasses import dataclass
 import pandas as pd
 
 from platewise.config.campaign import CLASSICAL
+from platewise.report.cells import NOT_COMPUTED, Cell
 from platewise.report.metrics import batch_metric, score_metric
 from platewise.report.numbers import fixed, is_number, significant
 
 
 @dataclass(frozen=True)
-class DifferenceCell:
-    """A metric of one comparison; ``change`` is ``better``, ``worse``, ``no clear difference`` or empty."""
-
-    text: str
-    interval: str
-    change: str
-    note: str
-
-
-@dataclass(frozen=True)
 class DifferenceRow:
-    """One comparison: what is compared, with what, and a cell a metric."""
+    """One comparison: what is compared, with what, and a cell a metric.
+
+    A change is ``better``, ``worse``, ``no clear difference`` or empty.
+    """
 
     first: str
     other: str
-    cells: list[DifferenceCell]
+    cells: list[Cell]
 
 
 def difference_metrics(differences: pd.DataFrame) -> list[str]:
@@ -100,11 +94,11 @@ def _sentences(differences: pd.DataFrame, correction: str) -> Iterator[str]:
         )
 
 
-def _cell(row: dict) -> DifferenceCell:
+def _cell(row: dict) -> Cell:
     if not is_number(row["Difference"]):
-        return DifferenceCell("not computed", "", "", str(row["Note"] or ""))
+        return Cell(NOT_COMPUTED, note=str(row["Note"] or ""))
     interval = f"{_signed(row['Low'])} to {_signed(row['High'])}" if _is_between(row["Low"], row["High"]) else ""
-    return DifferenceCell(_signed(row["Difference"]), interval, _change(row), str(row["Note"] or ""))
+    return Cell(_signed(row["Difference"]), interval, _change(row), str(row["Note"] or ""))
 
 
 def _change(row: dict) -> str:

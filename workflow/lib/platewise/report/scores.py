@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from platewise.config.report import ReferenceConfig
+from platewise.report.cells import NOT_COMPUTED, Cell
 from platewise.report.metrics import (
     BASELINES,
     batch_metric,
@@ -127,7 +128,7 @@ def _score_row(
         preset=(features, correction) == preset,
         metric=metric,
         computed=computed,
-        value=words.number(value) if computed else "not computed",
+        value=words.number(value) if computed else NOT_COMPUTED,
         interval=interval(words, score.get("Low", float("nan")), score.get("High", float("nan"))),
         p=p_value(p) if is_number(p) else "",
         significant=bool(p < SIGNIFICANT) if is_number(p) else None,
@@ -141,7 +142,7 @@ def _comparison(name: str, value: float, row: dict | None, metric: str) -> Compa
     if row is None:
         return Comparison(name, "not run", "", "unknown", "not run for this metric")
     if not is_number(row["Value"]):
-        return Comparison(name, "not computed", "", "unknown", str(row["Note"] or NO_NOTE))
+        return Comparison(name, NOT_COMPUTED, "", "unknown", str(row["Note"] or NO_NOTE))
     text, p, note = score_metric(metric).number(row["Value"]), row["PValue"], str(row["Note"] or "")
     if not (is_number(p) and is_number(value)):
         return Comparison(name, text, "", "unknown", note or "no test of the difference is stored")
@@ -157,24 +158,17 @@ def _evaluated(score: dict) -> str:
 
 
 @dataclass(frozen=True)
-class BatchCell:
-    """A batch metric after one correction, and its change: ``better``, ``worse``, ``no clear change`` or empty."""
-
-    text: str
-    interval: str
-    change: str
-    note: str
-
-
-@dataclass(frozen=True)
 class BatchRow:
-    """A batch metric of one kind of features after every correction."""
+    """A batch metric of one kind of features after every correction.
+
+    A change is ``better``, ``worse``, ``no clear change`` or empty.
+    """
 
     features: str
     label: str
     explanation: str
     better: str
-    cells: list[BatchCell]
+    cells: list[Cell]
 
 
 def batch_rows(batches: pd.DataFrame, corrections: Sequence[str]) -> list[BatchRow]:
@@ -199,13 +193,13 @@ def batch_rows(batches: pd.DataFrame, corrections: Sequence[str]) -> list[BatchR
         for correction in corrections:
             row = by_correction.get(correction)
             if row is None:
-                cells.append(BatchCell("not run", "", "", ""))
+                cells.append(Cell("not run"))
             elif not is_number(row["Value"]):
-                cells.append(BatchCell("not computed", "", "", str(row["Note"] or NO_NOTE)))
+                cells.append(Cell(NOT_COMPUTED, note=str(row["Note"] or NO_NOTE)))
             else:
                 change = "" if correction == reference else describe_change(row, before, better)
                 text = words.number(row["Value"])
-                cells.append(BatchCell(text, interval(words, row["Low"], row["High"]), change, str(row["Note"] or "")))
+                cells.append(Cell(text, interval(words, row["Low"], row["High"]), change, str(row["Note"] or "")))
         rows.append(BatchRow(features, words.label, words.explanation, better, cells))
     return rows
 
