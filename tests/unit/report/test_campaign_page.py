@@ -284,7 +284,7 @@ def test_notes_that_many_cells_share_are_said_once_below_the_table(write_campaig
         tmp_path / "report" / "index.html", tables=dataclasses.replace(campaign.tables, differences=path)
     )
     before, learned = page.rows("Differences with 95 %")
-    assert before["Enrichment, top 1 %"] == "+5.00 better 1 2 +1.50 to +9.00"
+    assert before["Enrichment, top 1 %"] == "+5.00 better 1 , 2 +1.50 to +9.00"
     assert before["Silhouette by batch"] == "−0.390 better 2 −0.450 to −0.310"
     assert learned["Silhouette by batch"] == "not computed why not"
     said = {note.attributes["id"]: note.text() for note in page.find("li") if "-note-" in note.attributes.get("id", "")}
