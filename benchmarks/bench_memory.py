@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from alone import ask_alone
 
 from platewise.config.correction import SpheringCorrection
 from platewise.config.evaluation import EvaluationConfig
@@ -123,20 +124,6 @@ def measure(task: Callable[[], object], answers: multiprocessing.SimpleQueue) ->
     # Not ru_maxrss: it begins with what the process that started this one held.
     peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
     answers.put((int(peak[1]) / 1024, usage.ru_utime + usage.ru_stime))
-
-
-def ask_alone(
-    name: str, measured: Callable[[Callable[[], object], multiprocessing.SimpleQueue], None], task: Callable[[], object]
-) -> tuple:
-    """Let ``measured`` run a task in a fresh interpreter, as a job has it, and return what it answers."""
-    context = multiprocessing.get_context("spawn")
-    answers = context.SimpleQueue()
-    process = context.Process(target=measured, args=(task, answers))
-    process.start()
-    process.join()
-    if process.exitcode != 0:
-        raise SystemExit(f"{name} failed")
-    return answers.get()
 
 
 def run_alone(name: str, task: Callable[[], object]) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from bench_memory import ask_alone
+from alone import ask_alone
 
 REPLICATES, PER_PLATE, CONTROLS, MECHANISMS = 4, 300, 20, 500
 _ROWS = 4096
@@ -120,6 +120,18 @@ def all_pairs(path: Path, share: float) -> int:
     return len(scan_pairs(unit, shared, 10, round(nodes * (nodes - 1) / 2 * share / 100)).strongest)
 
 
+def edges_alone(wells: Path, consensus: Path, folder: Path, shuffles: int) -> int:
+    """Compute the rule's edges from its tables: null, pairs, p- and q-values."""
+    from platewise.config.network import NetworkConfig
+    from platewise.network.build import link_nodes
+    from platewise.network.nodes import build_nodes
+    from platewise.network.staging import stage_profiles
+
+    config = NetworkConfig(shuffles=shuffles)
+    nodes = build_nodes(*stage_profiles(consensus, folder), config)
+    return len(link_nodes(stage_profiles(wells, folder), nodes, config, "median").edges)
+
+
 def whole_rule(wells: Path, consensus: Path, folder: Path, shuffles: int) -> int:
     """Run the rule `build_network`: null, pairs, edges, communities, files."""
     from platewise.config.network import NetworkConfig
@@ -189,6 +201,7 @@ def main() -> None:
         report("pairs_top_1_percent", partial(all_pairs, folder / "unit.npy", 1))
         (folder / "unit.npy").unlink()
         tables = write_tables(folder, options.nodes, options.features, options.lost)
+        report("edges", partial(edges_alone, *tables, folder, options.shuffles))
         report("build_network", partial(whole_rule, *tables, folder / "network", options.shuffles))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from bench_memory import ask_alone
+from alone import ask_alone
 from bench_network import measure
 
 WELLS, NEIGHBOURS, MECHANISMS, MOST = 5, 10, 500, 50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy.stats import false_discovery_control, kstest
 
 from platewise.config.network import NetworkConfig
@@ -16,16 +17,25 @@ from platewise.profiles.consensus import combine
 
 def test_shuffles_stay_within_their_group() -> None:
     rng = np.random.default_rng(0)
-    groups = np.array(["b", "a", "b", "a", "b", "c"])
+    groups = np.array([1, 0, 1, 0, 1, 2])
     labels = np.arange(6)
     seen = set()
     for _ in range(200):
         shuffled = shuffle_within(labels, groups, rng)
-        for group in "abc":
+        for group in range(3):
             assert sorted(shuffled[groups == group]) == sorted(labels[groups == group])
         seen.add(tuple(shuffled))
-    # 3! ways for b, 2! for a, 1 for c: all of them are reached.
+    # 3! ways for one group, 2! for another, 1 for the last: all of them are reached.
     assert len(seen) == 12
+
+
+@pytest.mark.parametrize(("wells", "groups"), [(0, 1), (1, 1), (500, 7), (2000, 70_000)])
+def test_shuffles_are_those_of_one_sort_by_group_and_chance(wells: int, groups: int) -> None:
+    labels, group = np.random.default_rng(0).integers(0, [[50], [groups]], (2, wells))
+    places = np.lexsort([np.arange(wells), group])
+    expected = np.empty_like(labels)
+    expected[places] = labels[np.lexsort([np.random.default_rng(1).random(wells), group])]
+    assert shuffle_within(labels, group, np.random.default_rng(1)).tolist() == expected.tolist()
 
 
 def test_b_and_p_are_counted_as_defined() -> None:

@@ -91,3 +91,12 @@ def test_medians_of_few_and_many_replicates_are_numpys(size: int) -> None:
     codes = rng.permutation(np.repeat(np.arange(5), size))
     expected = [np.median(values[codes == group], axis=0) for group in range(5)]
     np.testing.assert_array_equal(combine(values, codes, 5, "median"), expected)
+
+
+@pytest.mark.parametrize("method", ["median", "mean", "modz"])
+def test_some_rows_are_combined_as_if_there_were_no_others(method: str) -> None:
+    rng = np.random.default_rng(0)
+    values, codes = rng.normal(size=(40, 6)), rng.permutation(np.arange(20) % 6)
+    rows = rng.permutation(40)[:20]
+    alone = combine(values[rows], codes, 6, method)
+    assert combine(values, codes, 6, method, rows).tolist() == alone.tolist()

@@ -163,7 +163,7 @@ def _rows(family: Family | list[Row], config: EvaluationConfig) -> list[Row]:
 
 def _replicate_family(campaign: Campaign, config: EvaluationConfig, limits: dict[str, str]) -> Family:
     level, controls = campaign.wells, campaign.controls
-    plates = level.metadata[PLATE].to_numpy(dtype=str)
+    plates = np.unique(level.metadata[PLATE].to_numpy(dtype=str), return_inverse=True)[1].ravel()
     null = PrecisionNull(config.null_size, config.seed)
     negatives: dict[Similarity, Negatives] = {}
 
@@ -201,7 +201,7 @@ def _replicating_family(campaign: Campaign, config: EvaluationConfig, limits: di
     level = campaign.wells.keep(~campaign.controls)
     codes, treatments = treatment_codes(level.metadata)
     clusters = np.unique(treatments[PERTURBATION].to_numpy(dtype=str), return_inverse=True)[1].ravel()
-    plates = level.metadata[PLATE].to_numpy(dtype=str)
+    plates = np.unique(level.metadata[PLATE].to_numpy(dtype=str), return_inverse=True)[1].ravel()
 
     def compute(similarity: Similarity, labels: np.ndarray) -> dict[str, Items]:
         return {"percent_replicating": percent_replicating(similarity, labels, clusters, config.seed)}

@@ -29,7 +29,7 @@ from platewise.network.nodes import (
     unit_rows,
 )
 from platewise.network.null import Null, shuffled_null
-from platewise.network.pairs import scan_pairs
+from platewise.network.pairs import PairScan, scan_pairs
 from platewise.network.sharing import SharedPlates, replicate_kinds, shared_plates
 from platewise.network.staging import stage_profiles
 from platewise.profiles.consensus import combine
@@ -49,6 +49,16 @@ class Network:
     neighbours: pd.DataFrame
     profiles: Nodes
     umap: np.ndarray
+
+
+@dataclass(frozen=True)
+class Links:
+    """Profiles of length 1, all their pairs, and the tables of those that count and of the nearest of each."""
+
+    unit: np.ndarray
+    scan: PairScan
+    edges: pd.DataFrame
+    neighbours: pd.DataFrame
 
 
 def run_build_network(
@@ -107,18 +117,36 @@ def build_network(wells: Profiles, consensus: Profiles, config: NetworkConfig, c
     """
     profiles = build_nodes(*consensus, config)
     names = profiles.metadata[PERTURBATION].to_numpy(dtype=object)
+    links = link_nodes(wells, profiles, config, consensus_method)
+    plane = principal_plane(links.unit)
+    places = place_nodes(build_graph(names, links.edges), plane, config.seed)
+    nodes = profiles.metadata.assign(**_parts(links.edges, names, config), X=places[:, 0], Y=places[:, 1])
+    umap = umap_places(links.scan.nearest, links.scan.similarity, plane, config.seed)
+    return Network(nodes, links.edges, links.neighbours, profiles, umap)
+
+
+def link_nodes(wells: Profiles, profiles: Nodes, config: NetworkConfig, consensus_method: str) -> Links:
+    """Compare all pairs of nodes, and hold what is alike against what shuffled labels give.
+
+    Parameters
+    ----------
+    wells
+        Level 4c, taken apart.
+    profiles
+        The nodes, from level 5 of the same wells.
+    config
+        Section ``network``.
+    consensus_method
+        How level 5 was made.
+    """
+    names = profiles.metadata[PERTURBATION].to_numpy(dtype=object)
     moas = profiles.metadata[MOA].to_numpy(dtype=object)
     shared = shared_plates(wells[0], names, replicate_kinds(wells[0], names, config.doses))
     null = _null(wells, shared, config, consensus_method)
     unit = unit_rows(profiles.values.astype(np.float32))
     scan = scan_pairs(unit, shared, config.neighbours, count_strongest(len(names), config))
     edges = connect(unit, scan, names, moas, shared, null, config)
-    neighbours = list_neighbours(unit, scan, names, moas, shared, null, edges)
-    plane = principal_plane(unit)
-    places = place_nodes(build_graph(names, edges), plane, config.seed)
-    nodes = profiles.metadata.assign(**_parts(edges, names, config), X=places[:, 0], Y=places[:, 1])
-    umap = umap_places(scan.nearest, scan.similarity, plane, config.seed)
-    return Network(nodes, edges, neighbours, profiles, umap)
+    return Links(unit, scan, edges, list_neighbours(unit, scan, names, moas, shared, null, edges))
 
 
 def _parts(edges: pd.DataFrame, names: np.ndarray, config: NetworkConfig) -> dict[str, np.ndarray]:
@@ -191,7 +219,7 @@ def _profile_nodes(
     number = np.full(len(nodes), -1)
     number[treatments] = np.arange(len(treatments))
     wells = np.flatnonzero(number[labels] >= 0)
-    profiles = combine(values[wells], number[labels[wells]], len(treatments), method)
+    profiles = combine(values, number[labels[wells]], len(treatments), method, wells)
     own = np.searchsorted(wanted, nodes[treatments])
     members = choose_doses(own, doses[treatments], profiles - centre, config.doses)
     return pool_doses(profiles, members, len(wanted), config.doses)

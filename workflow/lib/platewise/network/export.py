@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 
@@ -13,53 +14,59 @@ from platewise.columns import CELL_COUNT, MOA, PERTURBATION
 from platewise.correction.correct import plain_obs, save_h5ad
 from platewise.files import whole_file
 
-_NUMBERS = {
-    "cell_count": CELL_COUNT,
-    "strength": "Strength",
-    "stability": "Stability",
-    "within_z": "WithinZ",
-    "participation": "Participation",
-    "x": "X",
-    "y": "Y",
+# Name in the file: its type and the column.
+_NODE = {
+    "moa": ("string", MOA),
+    "community": ("long", "Community"),
+    "degree": ("long", "Degree"),
+    "hub": ("boolean", "Hub"),
+    "bridge": ("boolean", "Bridge"),
+    "cell_count": ("double", CELL_COUNT),
+    "strength": ("double", "Strength"),
+    "stability": ("double", "Stability"),
+    "within_z": ("double", "WithinZ"),
+    "participation": ("double", "Participation"),
+    "x": ("double", "X"),
+    "y": ("double", "Y"),
 }
+_EDGE = {
+    "weight": ("double", "Similarity"),
+    "p_value": ("double", "PValue"),
+    "q_value": ("double", "QValue"),
+    "shared_moa": ("boolean", "SharedMOA"),
+}
+_HEAD = """<?xml version="1.0" encoding="utf-8"?>
+<graphml xmlns="http://graphml.graphdrawing.org/xmlns" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" \
+xsi:schemaLocation="http://graphml.graphdrawing.org/xmlns http://graphml.graphdrawing.org/xmlns/1.0/graphml.xsd">
+"""
 # XML 1.0 has no way to write these, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_graphml(nodes: pd.DataFrame, edges: pd.DataFrame, path: str | Path) -> None:
-    """Write the network for Cytoscape and Gephi.
+    """Write the network for Cytoscape and Gephi, line by line: networkx holds a tree of it all.
 
     Nodes are named for their perturbation and carry ``moa``, ``cell_count``, ``community``, ``stability``, ``degree``,
     ``strength``, ``within_z``, ``participation``, ``hub``, ``bridge``, ``x`` and ``y`` (numbers that are not known are
     left out); edges carry ``weight`` (the similarity), ``p_value``, ``q_value`` and ``shared_moa``.
     Characters that XML cannot hold become U+FFFD.
     """
-    graph = nx.Graph()
-    for row in nodes.to_dict("records"):
-        facts = {
-            "moa": xml_text(row[MOA]),
-            "community": int(row["Community"]),
-            "degree": int(row["Degree"]),
-            "hub": bool(row["Hub"]),
-            "bridge": bool(row["Bridge"]),
-        }
-        facts |= {name: float(row[column]) for name, column in _NUMBERS.items() if np.isfinite(row[column])}
-        graph.add_node(xml_text(row[PERTURBATION]), **facts)
-    for row in edges.to_dict("records"):
-        graph.add_edge(
-            xml_text(row["Source"]),
-            xml_text(row["Target"]),
-            weight=float(row["Similarity"]),
-            p_value=float(row["PValue"]),
-            q_value=float(row["QValue"]),
-            shared_moa=bool(row["SharedMOA"]),
-        )
-    with whole_file(path) as temporary:
-        nx.write_graphml_xml(graph, temporary, encoding="utf-8", prettyprint=True)
+    names = {name: quoteattr(xml_text(name)) for name in nodes[PERTURBATION]}
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(_HEAD)
+        for kind, facts in (("node", _NODE), ("edge", _EDGE)):
+            for name, (of, _) in facts.items():
+                file.write(f'<key id="{kind}_{name}" for="{kind}" attr.name="{name}" attr.type="{of}"/>\n')
+        file.write('<graph edgedefault="undirected">\n')
+        for name, data in zip(nodes[PERTURBATION], _data(nodes, "node", _NODE), strict=True):
+            file.write(f"<node id={names[name]}>{data}</node>\n")
+        for source, target, data in zip(edges["Source"], edges["Target"], _data(edges, "edge", _EDGE), strict=True):
+            file.write(f"<edge source={names[source]} target={names[target]}>{data}</edge>\n")
+        file.write("</graph>\n</graphml>\n")
 
 
 def xml_text(text: str) -> str:
-    """Return ``text`` with what XML cannot hold replaced; markup is escaped by the writer."""
+    """Return ``text`` with what XML cannot hold replaced; markup is not escaped."""
     return _NOT_XML.sub("\ufffd", str(text))
 
 
@@ -107,3 +114,24 @@ def write_network_h5ad(
         },
     }
     save_h5ad(data, path)
+
+
+def _data(table: pd.DataFrame, kind: str, facts: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    """Yield the facts of each row as elements."""
+    columns = [_texts(table[column], of) for of, column in facts.values()]
+    for row in zip(*columns, strict=True):
+        yield "".join(
+            f'<data key="{kind}_{name}">{text}</data>'
+            for name, text in zip(facts, row, strict=True)
+            if text is not None
+        )
+
+
+def _texts(column: pd.Series, of: str) -> list[str | None]:
+    if of == "string":
+        return [escape(xml_text(text), {"\r": "&#13;"}) for text in column]
+    if of == "boolean":
+        return ["true" if value else "false" for value in column]
+    if of == "long":
+        return [str(int(value)) for value in column]
+    return [repr(value) if np.isfinite(value) else None for value in column.to_numpy(dtype=float).tolist()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,15 +46,27 @@ def stage_profiles(path: str | Path, folder: str | Path) -> tuple[pd.DataFrame, 
             metadata = table.read(columns=metadata_columns(names)).to_pandas()
             values = array_on_disk(Path(folder) / f"{Path(path).name}.npy", (len(metadata), len(features)))
             start = 0
-            for batch in table.iter_batches(_ROWS, columns=features):
-                for place, column in enumerate(batch.columns):
-                    values[start : start + len(batch), place] = column.to_numpy(zero_copy_only=False)
-                start += len(batch)
+            for groups in _few_groups(table.metadata):
+                for batch in table.iter_batches(_ROWS, row_groups=groups, columns=features):
+                    for place, column in enumerate(batch.columns):
+                        values[start : start + len(batch), place] = column.to_numpy(zero_copy_only=False)
+                    start += len(batch)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: cannot be read as Parquet ({error}). Hint: remove the file and run again; it will be made anew."
         ) from error
     return metadata, values, features
+
+
+def _few_groups(table: pq.FileMetaData) -> Iterator[list[int]]:
+    """Yield the row groups of a table, as few at a time as hold ``_ROWS``: a reader keeps all of its own in memory."""
+    groups, rows = [], 0
+    for group in range(table.num_row_groups):
+        groups.append(group)
+        rows += table.row_group(group).num_rows
+        if rows >= _ROWS or group == table.num_row_groups - 1:
+            yield groups
+            groups, rows = [], 0
 
 
 def array_on_disk(path: Path, shape: tuple[int, int]) -> np.ndarray:

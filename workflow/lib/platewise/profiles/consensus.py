@@ -94,7 +94,9 @@ def describe_treatments(metadata: pd.DataFrame, codes: np.ndarray, treatments: p
     return pd.DataFrame(columns)
 
 
-def combine(values: np.ndarray, codes: np.ndarray, groups: int, method: str) -> np.ndarray:
+def combine(
+    values: np.ndarray, codes: np.ndarray, groups: int, method: str, rows: np.ndarray | None = None
+) -> np.ndarray:
     """Combine the rows of each group.
 
     Parameters
@@ -107,6 +109,8 @@ def combine(values: np.ndarray, codes: np.ndarray, groups: int, method: str) -> 
         Number of groups.
     method
         ``median``, ``mean`` or ``modz``.
+    rows
+        The rows that have a code, in its order; all without it.
 
     Returns
     -------
@@ -115,6 +119,7 @@ def combine(values: np.ndarray, codes: np.ndarray, groups: int, method: str) -> 
     """
     combined = np.empty((groups, values.shape[1]))
     order = np.argsort(codes, kind="stable")
+    order = order if rows is None else rows[order]
     sizes = np.bincount(codes, minlength=groups)
     starts = np.cumsum(sizes) - sizes
     for size in np.unique(sizes):
