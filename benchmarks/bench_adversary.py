@@ -6,7 +6,7 @@ Takes the finished campaign of `config/batches`, trains its two networks with fu
 each), and scores each of them without a correction, and the one without an adversary after every correction as well.
 Prints a table of all trainings, then for each score the mean difference between the networks with and without an
 adversary and its 95 % interval over trainings (Student's t; pairs have their seed in common). Silhouettes are less
-those by chance; a probe below chance counts as chance.
+those by chance; what is below chance counts as chance, as in the report.
 """
 
 import argparse
@@ -45,11 +45,11 @@ def table_of(evaluation: Path, name: str, method: str, seed: int) -> pd.DataFram
     model = f"{name}_seed{seed}" if seed else name
     table = pd.read_parquet(evaluation / f"{model}.{method}.batches.parquet")
     table = table[table["Metric"].isin(METRICS) & ((table["Correction"] == method) | (method == "none"))]
-    # A probe that tells batches worse than by guessing reads what was equalised backwards: it is guessing. What a
-    # silhouette is by chance differs between profiles.
-    guessing = (table["Metric"] == "probe_batch") & (table["Value"] < table["Chance"])
-    silhouette = table["Metric"] == "silhouette_batch"
-    value = table["Value"].mask(guessing, table["Chance"]).mask(silhouette, table["Value"] - table["Chance"])
+    # What tells batches worse than by guessing reads what was equalised backwards: it is guessing. What a silhouette is
+    # by chance differs between profiles.
+    guessing = table["Metric"].isin(["probe_batch", "silhouette_batch"]) & (table["Value"] < table["Chance"])
+    value = table["Value"].mask(guessing, table["Chance"])
+    value = value.mask(table["Metric"] == "silhouette_batch", value - table["Chance"])
     return table.assign(Features=name, Seed=seed, Value=value)[["Features", "Correction", "Seed", "Metric", "Value"]]
 
 
