@@ -1,4 +1,4 @@
-"""A task in a process of its own, which imports nothing that the task does not."""
+"""A task in a process of its own, which imports what the benchmark imports when it is started, and no more."""
 
 import multiprocessing
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """CPU and memory of the network of a large library: all pairs of 16,600 perturbations with 672 features, on one core.
 
-    OMP_NUM_THREADS=1 python benchmarks/bench_network.py                        # all pairs, the top 1 %, the whole rule
+    OMP_NUM_THREADS=1 python benchmarks/bench_network.py                        # pairs, top 1 %, edges, the whole rule
     OMP_NUM_THREADS=1 python benchmarks/bench_network.py --nodes 100000 --pairs # all pairs of profiles on disk alone
 
 Profiles are made up: 500 mechanisms, four replicates, 300 perturbations and 20 controls a plate. Each figure is of a

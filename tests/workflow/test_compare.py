@@ -73,7 +73,7 @@ def test_reprocessing_beside_the_old_results(tmp_path, small_config):
     assert groups["Cells Texture"]["Identical"] < groups["Cells Texture"]["Features"]
     assert page.stat().st_size > 1_000_000
 
-    # The hits that are found again are those that the campaign's scores count.
+    # The hits that are read are those that the campaign's scores count.
     scores = pd.read_parquet(old / "campaign/evaluation/classical.none.scores.parquet")
     share = scores[(scores["Metric"] == "map_replicate_significant") & (scores["Baseline"] == "")]["Value"].item()
     active = found["hits"]["facts"]["classical.none"]["active"]

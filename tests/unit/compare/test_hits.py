@@ -80,4 +80,4 @@ def test_a_missing_table_is_said(pair):
     assert read_hits(found.new, VARIANT) is None
     section = _compare(found)
     assert section.moved is None
-    assert section.sentences[0] == "classical.none: the evaluation of NEW has no table of perturbations."
+    assert section.sentences[0] == "classical.none: no table of perturbations in NEW; run the evaluation again."

@@ -268,15 +268,12 @@ def test_differences_say_what_is_better_and_what_is_not_clear(campaign_page):
     assert learned["Silhouette by batch"] == "not computed no perturbation has wells in two batches"
 
 
-def test_notes_that_many_cells_share_are_said_once_below_the_table(write_campaign, tmp_path, campaign):
+def test_notes_that_cells_share_are_said_once_below_the_table(write_campaign, tmp_path, campaign):
     table = read_table(campaign.tables.differences)
-    notes = {
-        True: "rests on 9 pairs; less than chance counts as <chance>",
-        False: "less than chance counts as <chance>",
-    }
+    # Each cell has a number of its own, and all say the same of chance.
     table["Note"] = [
-        notes[metric.startswith("enrichment")] if d == d else "why not"
-        for metric, d in zip(table["Metric"], table["Difference"], strict=True)
+        f"rests on {row} pairs; less than chance counts as <chance>" if np.isfinite(difference) else "why not"
+        for row, difference in enumerate(table["Difference"])
     ]
     path = tmp_path / "differences.parquet"
     write_table(table, path)
@@ -284,14 +281,23 @@ def test_notes_that_many_cells_share_are_said_once_below_the_table(write_campaig
         tmp_path / "report" / "index.html", tables=dataclasses.replace(campaign.tables, differences=path)
     )
     before, learned = page.rows("Differences with 95 %")
-    assert before["Enrichment, top 1 %"] == "+5.00 better 1 , 2 +1.50 to +9.00"
-    assert before["Silhouette by batch"] == "−0.390 better 2 −0.450 to −0.310"
+    assert before["Enrichment, top 1 %"] == "+5.00 better [1] +1.50 to +9.00 rests on 0 pairs"
+    assert before["Silhouette by batch"] == "−0.390 better [1] −0.450 to −0.310 rests on 1 pairs"
     assert learned["Silhouette by batch"] == "not computed why not"
     said = {note.attributes["id"]: note.text() for note in page.find("li") if "-note-" in note.attributes.get("id", "")}
-    assert said["differences-note-1"] == "Rests on 9 pairs."
-    assert said["differences-note-2"] == "Less than chance counts as <chance>."
-    links = [link.attributes["href"][1:] for mark in page.find("sup") for link in mark.find("a")]
-    assert set(links) == set(said)
+    assert said == {"differences-note-1": "Less than chance counts as <chance>."}
+    assert {link.attributes["href"] for mark in page.find("sup") for link in mark.find("a")} == {"#differences-note-1"}
+
+
+def test_a_campaign_of_one_kind_of_profiles_folds_nothing_away(write_campaign, tmp_path, campaign):
+    table = read_table(campaign.tables.scores[0])
+    path = tmp_path / "scores.parquet"
+    write_table(table[(table["Features"] == PRESET[0]) & (table["Correction"] == PRESET[1])], path)
+    page = write_campaign(
+        tmp_path / "report" / "index.html", tables=dataclasses.replace(campaign.tables, scores=[path])
+    )
+    assert page.find("table", id="table-preset-scores")
+    assert not page.find("table", id="table-scores")
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,8 @@ def compare_hits(pair: Pair, hits: dict[Variant, tuple[pd.DataFrame | None, pd.D
     for variant, (old, new) in hits.items():
         name = ".".join(variant)
         if old is None or new is None:
-            sentences.append(
-                f"{name}: the evaluation of {'OLD' if old is None else 'NEW'} has no table of perturbations."
-            )
+            lacking = " and ".join(side for side, hit in (("OLD", old), ("NEW", new)) if hit is None)
+            sentences.append(f"{name}: no table of perturbations in {lacking}; run the evaluation again.")
             continue
         facts[name] = {}
         for column, kind in _KINDS.items():

@@ -70,7 +70,7 @@ class Results:
         return self.folder / "campaign" / "network" / ".".join(variant)
 
     def evaluation(self, variant: Variant, kind: str) -> Path:
-        """Return a table of the evaluation; ``kind`` is ``scores`` or ``batches``."""
+        """Return a table of the evaluation; ``kind`` is ``scores``, ``batches`` or ``perturbations``."""
         return self.folder / "campaign" / "evaluation" / f"{'.'.join(variant)}.{kind}.parquet"
 
 

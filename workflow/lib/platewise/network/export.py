@@ -127,11 +127,11 @@ def _data(table: pd.DataFrame, kind: str, facts: Mapping[str, tuple[str, str]]) 
         )
 
 
-def _texts(column: pd.Series, of: str) -> list[str | None]:
+def _texts(column: pd.Series, of: str) -> Iterator[str | None]:
     if of == "string":
-        return [escape(xml_text(text), {"\r": "&#13;"}) for text in column]
+        return (escape(xml_text(text), {"\r": "&#13;"}) for text in column)
     if of == "boolean":
-        return ["true" if value else "false" for value in column]
+        return ("true" if value else "false" for value in column)
     if of == "long":
-        return [str(int(value)) for value in column]
-    return [repr(value) if np.isfinite(value) else None for value in column.to_numpy(dtype=float).tolist()]
+        return (str(int(value)) for value in column)
+    return (repr(float(value)) if np.isfinite(value) else None for value in column)

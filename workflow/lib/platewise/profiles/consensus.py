@@ -133,7 +133,7 @@ def combine(
         elif method == "median":
             combined[chosen] = _median(stack)
         else:
-            combined[chosen] = [modz(rows) for rows in stack.astype(np.float64, copy=False)]
+            combined[chosen] = [modz(group) for group in stack.astype(np.float64, copy=False)]
     return combined
 
 

@@ -126,6 +126,8 @@ def report_campaign(
     cards, most_cells = plate_cards(data.qc_wells, data.qc_fields, formats, pages) if data.qc_wells else ([], 0.0)
     bad = bad_field_rows(data.qc_fields, pages)
     corrections = _corrections(data.batches, preset[1])
+    differences = difference_rows(without_notes(data.differences, of_corrections))
+    batches = batch_rows(without_notes(data.batches, of_corrections), corrections)
     figures = _figures(data, preset, settings)
     tradeoff = tradeoff_figure(data.batches, preset)
     if tradeoff:
@@ -162,7 +164,7 @@ def report_campaign(
         enrichment_drawn=_drawn(data.enrichment),
         learned_against_classical=learned_against_classical(data.differences, preset[1]),
         difference_metrics=difference_metrics(data.differences),
-        difference_rows=difference_rows(without_notes(data.differences, of_corrections)),
+        difference_rows=differences,
         hits=None
         if data.activity is None
         else hit_section(data.activity, data.distances, data.controls, _level(tables.activity)),
@@ -175,8 +177,8 @@ def report_campaign(
             read_exemplars(name, path, tables.pictures[name], settings.thumbnail_channels, nuclei_channel)
             for name, path in tables.exemplars.items()
         ],
-        difference_notes=Footnotes(),
-        batch_notes=Footnotes(),
+        difference_notes=Footnotes(cell for row in differences for cell in row.cells),
+        batch_notes=Footnotes(cell for row in batches for cell in row.cells),
         network=network,
         shortlist=shortlist_section(data.shortlist),
         panels=list(data.profiles),
@@ -184,7 +186,7 @@ def report_campaign(
         adversarial=list(adversarial),
         points_cut=settings.max_points if max(map(len, data.profiles.values())) > settings.max_points else 0,
         corrections=corrections,
-        batch_rows=batch_rows(without_notes(data.batches, of_corrections), corrections),
+        batch_rows=batches,
         cards=cards,
         most_cells=significant(most_cells),
         bad_fields=bad[:_MOST_BAD_ROWS],

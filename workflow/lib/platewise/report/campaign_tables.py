@@ -102,7 +102,7 @@ class CampaignTables:
 
 @dataclass(frozen=True)
 class CampaignData:
-    """What the tables hold, in the same order; missing text is empty text."""
+    """What the tables hold; missing text is empty text."""
 
     scores: pd.DataFrame
     enrichment: pd.DataFrame
@@ -148,7 +148,7 @@ def read_campaign(tables: CampaignTables) -> CampaignData:
         enrichment,
         batches,
         _words_filled(read_table(tables.differences)),
-        read_table(tables.edges),
+        _words_filled(read_table(tables.edges)),
         _words_filled(read_table(tables.nodes)),
         _words_filled(read_table(tables.shortlist)),
         {title: _words_filled(read_tables(paths)) for title, paths in tables.profiles.items()},

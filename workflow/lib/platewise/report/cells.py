@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-_BETWEEN = "; "
+# Between the parts of a note.
+BETWEEN = "; "
 NOT_COMPUTED = "not computed"
 
 
@@ -15,7 +18,7 @@ class Cell:
     Attributes
     ----------
     text
-        The number, or ``NOT_COMPUTED``; the note then says why.
+        The number; ``NOT_COMPUTED``, and the note says why; or ``not run``.
     interval, change, note
         Empty where there is none. The parts of a note are separated by semicolons.
     """
@@ -27,18 +30,32 @@ class Cell:
 
     @property
     def computed(self) -> bool:
-        """Whether there is a number."""
+        """Whether it was not tried in vain."""
         return self.text != NOT_COMPUTED
+
+    @property
+    def parts(self) -> list[str]:
+        """The parts of the note."""
+        return [part for part in self.note.split(BETWEEN) if part]
 
 
 class Footnotes:
-    """The notes of a table, numbered as they first come while its cells are drawn."""
+    """The parts of notes that several cells of a table share, numbered as they first come.
 
-    def __init__(self) -> None:
-        self.texts: list[str] = []
+    Parameters
+    ----------
+    cells
+        All cells of the table.
+    """
 
-    def numbers(self, note: str) -> list[int]:
-        """Return the numbers of the parts of a note, from 1, and keep those that are new."""
-        parts = [part for part in note.split(_BETWEEN) if part]
-        self.texts += [part for part in dict.fromkeys(parts) if part not in self.texts]
-        return [self.texts.index(part) + 1 for part in parts]
+    def __init__(self, cells: Iterable[Cell]) -> None:
+        counts = Counter(part for cell in cells if cell.computed for part in cell.parts)
+        self.texts = [part for part, count in counts.items() if count > 1]
+
+    def numbers(self, cell: Cell) -> list[int]:
+        """Return the numbers, from 1, of what is said below the table of a cell."""
+        return [self.texts.index(part) + 1 for part in cell.parts if cell.computed and part in self.texts]
+
+    def own(self, cell: Cell) -> str:
+        """Return what is said in the cell: what no other says, or why there is no number."""
+        return BETWEEN.join(part for part in cell.parts if not cell.computed or part not in self.texts)
