@@ -24,7 +24,7 @@ from platewise.evaluation.evaluate import (
     evaluate,
     run_evaluate_network,
 )
-from platewise.evaluation.levels import describe, describe_layout, read_levels
+from platewise.evaluation.levels import describe_layout, read_levels
 from platewise.evaluation.scores import NOT_BEATEN, SCORE_COLUMNS, score_family
 from platewise.profiles.consensus import consensus
 from platewise.profiles.frame import split_profiles
@@ -109,7 +109,7 @@ def test_p_values_of_scores_are_uniform_without_phenotype() -> None:
     for seed in range(runs):
         wells = in_separate_batches(campaign(strength=0.0, batch_effect=1.0, seed=seed))
         levels = read_levels(wells, consensus(wells, "mean"), NetworkConfig())
-        limits = describe(levels)
+        limits = describe_layout(levels.wells.metadata)
         families = [*_annotation_families(levels, config), *_nearest_families(levels, limits)]
         rows = [
             row

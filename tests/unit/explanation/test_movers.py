@@ -25,6 +25,24 @@ AREA = "Nuclei_AreaShape_Area"
 PLATES = ["P1", "P2", "P1", "P2"]
 
 
+def well_metadata(names: list[str], plates: str | list[str], columns: int) -> pd.DataFrame:
+    """Metadata of wells that were given ``names``, in rows of so many columns."""
+    return pd.DataFrame(
+        {
+            "Metadata_Plate": plates,
+            "Metadata_Well": [
+                f"{'ABCDEFGH'[place // columns]}{place % columns + 1:02d}" for place in range(len(names))
+            ],
+            "Metadata_Batch": "B",
+            "Metadata_Perturbation": names,
+            "Metadata_Dose": [1.0 if name != "DMSO" else np.nan for name in names],
+            "Metadata_MOA": "",
+            "Metadata_ControlType": ["negcon" if name == "DMSO" else "" for name in names],
+            "Metadata_CellCount": 10,
+        }
+    )
+
+
 def wells(treated: int = 4, controls: int = 16, others: int = 60, shift: float = 8.0, seed: int = 0) -> pd.DataFrame:
     """A drug that makes nuclei larger on plates P1 and P2, one that does nothing, controls; and other features."""
     rng = np.random.default_rng(seed)
@@ -32,17 +50,8 @@ def wells(treated: int = 4, controls: int = 16, others: int = 60, shift: float =
     values = rng.normal(size=(len(names), 1 + others))
     values[:treated, 0] += shift
     table = pd.DataFrame(values, columns=[AREA, *(f"Cells_AreaShape_Zernike_9_{number}" for number in range(others))])
-    metadata = {
-        "Metadata_Plate": [f"P{number % 2 + 1}" for number in range(len(names))],
-        "Metadata_Well": [f"{'ABCDEFGH'[number // 6]}{number % 6 + 1:02d}" for number in range(len(names))],
-        "Metadata_Batch": "B",
-        "Metadata_Perturbation": names,
-        "Metadata_Dose": [1.0 if name != "DMSO" else np.nan for name in names],
-        "Metadata_MOA": "",
-        "Metadata_ControlType": ["negcon" if name == "DMSO" else "" for name in names],
-        "Metadata_CellCount": 10,
-    }
-    return pd.concat([pd.DataFrame(metadata), table], axis=1)
+    metadata = well_metadata(names, [f"P{number % 2 + 1}" for number in range(len(names))], columns=6)
+    return pd.concat([metadata, table], axis=1)
 
 
 def raw(normalised: pd.DataFrame) -> pd.DataFrame:
@@ -86,18 +95,9 @@ def normalised_null(controls: int, plates_of_each: int, factors: int, seed: int)
         names = ["DMSO"] * controls + own * (4 // plates_of_each)
         values = rng.normal(size=(len(names), features)) + rng.normal(size=(len(names), factors)) @ loadings
         values += 3 * rng.normal(size=features)
-        metadata = {
-            "Metadata_Plate": f"P{plate}",
-            "Metadata_Well": [f"{'ABCDEFGH'[place // 12]}{place % 12 + 1:02d}" for place in range(len(names))],
-            "Metadata_Batch": "B",
-            "Metadata_Perturbation": names,
-            "Metadata_Dose": [1.0 if name != "DMSO" else np.nan for name in names],
-            "Metadata_MOA": "",
-            "Metadata_ControlType": ["negcon" if name == "DMSO" else "" for name in names],
-            "Metadata_CellCount": 10,
-        }
+        metadata = well_metadata(names, f"P{plate}", columns=12)
         columns = [f"Cells_AreaShape_Zernike_9_{number}" for number in range(features)]
-        level3.append(pd.concat([pd.DataFrame(metadata), pd.DataFrame(values, columns=columns)], axis=1))
+        level3.append(pd.concat([metadata, pd.DataFrame(values, columns=columns)], axis=1))
     config = NormaliseConfig()
     scale = fit_campaign_scale([split_profiles(table)[1][is_negcon(table)] for table in level3], config)
     normalised = [normalise_plate(table, scale, config) for table in level3]

@@ -17,7 +17,7 @@ from platewise.evaluation.annotations import annotation_matches, by_annotation
 from platewise.evaluation.comparable import comparable_groups
 from platewise.evaluation.intervals import score_interval
 from platewise.evaluation.items import CannotScoreError, Items
-from platewise.evaluation.levels import Campaign, describe, read_levels
+from platewise.evaluation.levels import Campaign, describe_layout, read_levels
 from platewise.evaluation.mixing import (
     FEWEST_WELLS,
     KBET_WELLS,
@@ -29,8 +29,9 @@ from platewise.evaluation.mixing import (
 )
 from platewise.evaluation.precision import annotation_precision, mean_precision, replicate_precision
 from platewise.evaluation.probe import Probe, probe
-from platewise.evaluation.scores import NAN, join_notes
+from platewise.evaluation.scores import NAN
 from platewise.evaluation.similarity import Cosine
+from platewise.notes import join_notes
 from platewise.profiles.consensus import consensus
 from platewise.profiles.frame import is_negcon, join_profiles, split_profiles
 from platewise.profiles.normalise import robust_scale
@@ -267,33 +268,38 @@ def _probe_row(metric: str, compute: Callable[[], Probe]) -> Row:
     return _row(metric, found.accuracy, (found.low, found.high), "lower", note) | {"Chance": found.chance}
 
 
+def replicate_items(campaign: Campaign) -> Items:
+    """Return how well the wells of each perturbation find each other among the controls of their plates."""
+    level = campaign.wells
+    plates = level.metadata[PLATE].to_numpy(dtype=str)
+    return mean_precision(replicate_precision(Cosine(level.values), level.clusters(), plates, campaign.controls))
+
+
+def annotation_items(campaign: Campaign) -> Items:
+    """Return how well each annotated perturbation finds the others of its annotation."""
+    level = campaign.perturbations.annotated()
+    moas = level.metadata[MOA]
+    return by_annotation(mean_precision(annotation_precision(Cosine(level.values), annotation_matches(moas))), moas)
+
+
 def _biology_rows(campaign: Campaign, config: EvaluationConfig) -> list[Row]:
-    limits = describe(campaign)
+    limits = describe_layout(campaign.wells.metadata)
     caution = join_notes(*limits.values())
     level, controls = campaign.wells, campaign.controls
     labels, plates = level.clusters(), level.metadata[PLATE].to_numpy(dtype=str)
     batches = level.metadata[BATCH].to_numpy(dtype=str)
-    similarity = Cosine(level.values)
-
-    def replicates() -> Items:
-        return mean_precision(replicate_precision(similarity, labels, plates, controls))
 
     def replicates_elsewhere() -> Items:
         try:
-            return mean_precision(replicate_precision(similarity, labels, plates, controls, batches))
+            return mean_precision(replicate_precision(Cosine(level.values), labels, plates, controls, batches))
         except CannotScoreError as reason:
             raise CannotScoreError("no perturbation has wells in two batches") from reason
 
-    def annotations() -> Items:
-        known = campaign.perturbations.annotated()
-        moas = known.metadata[MOA]
-        return by_annotation(mean_precision(annotation_precision(Cosine(known.values), annotation_matches(moas))), moas)
-
     return [
         _items_row("silhouette_perturbation", lambda: _perturbation_silhouettes(campaign), config, caution),
-        _items_row("map_replicate", replicates, config, caution),
+        _items_row("map_replicate", lambda: replicate_items(campaign), config, caution),
         _items_row("map_replicate_across_batches", replicates_elsewhere, config),
-        _items_row("map_moa", annotations, config),
+        _items_row("map_moa", lambda: annotation_items(campaign), config),
     ]
 
 

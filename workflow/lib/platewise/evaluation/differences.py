@@ -15,15 +15,14 @@ from platewise.config.campaign import CLASSICAL
 from platewise.config.evaluation import EvaluationConfig
 from platewise.config.network import NetworkConfig
 from platewise.correction.correct import correction_note
-from platewise.evaluation.annotations import annotation_matches, by_annotation
-from platewise.evaluation.batches import batch_probe, batch_silhouettes
+from platewise.evaluation.annotations import annotation_matches
+from platewise.evaluation.batches import annotation_items, batch_probe, batch_silhouettes, replicate_items
 from platewise.evaluation.enrichment import bootstrap_odds_ratios, enrichment_items, few_pairs, rank_pairs
 from platewise.evaluation.inference import bootstrap_means, expanded_interval
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import Campaign, read_levels
-from platewise.evaluation.precision import annotation_precision, mean_precision, replicate_precision
-from platewise.evaluation.scores import join_notes
 from platewise.evaluation.similarity import Cosine
+from platewise.notes import join_notes, split_notes
 from platewise.profiles.frame import treatment_keys
 from platewise.tables import read_table, write_table
 
@@ -131,7 +130,7 @@ def score_differences(scores: Mapping[Variant, Mapping[str, Drawn]], preset: Var
             draws = draws[np.isfinite(draws)]
             low, high = expanded_interval(draws, one.units) if len(draws) else (NAN, NAN)
             difference = one.value - two.value
-            note = join_notes(*dict.fromkeys([*one.note.split("; "), *two.note.split("; ")]))
+            note = join_notes(*dict.fromkeys([*split_notes(one.note), *split_notes(two.note)]))
             better = METRICS[metric.partition("@")[0]].better
             rows.append((*first, *other, metric, one.value, two.value, difference, low, high, better, note))
     return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS).astype(
@@ -161,18 +160,6 @@ def _draw_items(
 ) -> Drawn:
     items = compute(campaign)
     return Drawn(items.score, bootstrap_means(items, config.bootstraps, rng), items.evaluated_clusters)
-
-
-def _replicates(campaign: Campaign) -> Items:
-    level = campaign.wells
-    plates = level.metadata[PLATE].to_numpy(dtype=str)
-    return mean_precision(replicate_precision(Cosine(level.values), level.clusters(), plates, campaign.controls))
-
-
-def _annotations(campaign: Campaign) -> Items:
-    level = campaign.perturbations.annotated()
-    moas = level.metadata[MOA]
-    return by_annotation(mean_precision(annotation_precision(Cosine(level.values), annotation_matches(moas))), moas)
 
 
 def _draw_enrichment(campaign: Campaign, config: EvaluationConfig, rng: np.random.Generator) -> Drawn:
@@ -209,8 +196,8 @@ def _draw_probe(campaign: Campaign, config: EvaluationConfig, rng: np.random.Gen
 
 METRICS = {
     "enrichment": Metric(_draw_enrichment, "higher"),
-    "map_moa": Metric(partial(_draw_items, _annotations), "higher"),
-    "map_replicate": Metric(partial(_draw_items, _replicates), "higher"),
+    "map_moa": Metric(partial(_draw_items, annotation_items), "higher"),
+    "map_replicate": Metric(partial(_draw_items, replicate_items), "higher"),
     "silhouette_batch": Metric(_draw_silhouettes, "lower"),
     "probe_batch": Metric(_draw_probe, "lower"),
 }

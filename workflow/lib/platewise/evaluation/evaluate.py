@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from platewise.algorithms import ALGORITHMS
-from platewise.columns import BATCH, MOA, PERTURBATION, PLATE
+from platewise.columns import BATCH, MOA, PERTURBATION
 from platewise.config.evaluation import EvaluationConfig
 from platewise.config.network import NetworkConfig
 from platewise.correction.correct import correction_note
@@ -26,7 +26,7 @@ from platewise.evaluation.enrichment import (
     tops,
 )
 from platewise.evaluation.items import CannotScoreError, Items
-from platewise.evaluation.levels import BASELINES, SCORE, SHUFFLED_BASELINE, Campaign, describe, read_levels
+from platewise.evaluation.levels import BASELINES, SCORE, SHUFFLED_BASELINE, Campaign, describe_layout, read_levels
 from platewise.evaluation.nearest import in_several_batches, nearest_match, same_perturbation, shared_batch
 from platewise.evaluation.perturbations import score_perturbations
 from platewise.evaluation.precision import (
@@ -143,7 +143,7 @@ def evaluate(
         As docs/architecture.md has them. Every metric has its rows, also where it cannot be computed.
     """
     campaign = read_levels(wells, consensus, network)
-    limits = describe(campaign)
+    limits = describe_layout(campaign.wells.metadata)
     enrichment_rows, curve = _enrichment(campaign, config)
     families = [
         _replicate_family(campaign, config, limits),
@@ -163,7 +163,7 @@ def _rows(family: Family | list[Row], config: EvaluationConfig) -> list[Row]:
 
 def _replicate_family(campaign: Campaign, config: EvaluationConfig, limits: dict[str, str]) -> Family:
     level, controls = campaign.wells, campaign.controls
-    plates = np.unique(level.metadata[PLATE].to_numpy(dtype=str), return_inverse=True)[1].ravel()
+    plates = level.plates()
     null = PrecisionNull(config.null_size, config.seed)
     negatives: dict[Similarity, Negatives] = {}
 
@@ -201,7 +201,7 @@ def _replicating_family(campaign: Campaign, config: EvaluationConfig, limits: di
     level = campaign.wells.keep(~campaign.controls)
     codes, treatments = treatment_codes(level.metadata)
     clusters = np.unique(treatments[PERTURBATION].to_numpy(dtype=str), return_inverse=True)[1].ravel()
-    plates = np.unique(level.metadata[PLATE].to_numpy(dtype=str), return_inverse=True)[1].ravel()
+    plates = level.plates()
 
     def compute(similarity: Similarity, labels: np.ndarray) -> dict[str, Items]:
         return {"percent_replicating": percent_replicating(similarity, labels, clusters, config.seed)}

@@ -74,7 +74,14 @@ class Level:
 
     def clusters(self) -> np.ndarray:
         """Return the perturbation of each item, numbered by name, ``(items,)``."""
-        return np.unique(self.metadata[PERTURBATION].to_numpy(dtype=str), return_inverse=True)[1].ravel()
+        return self._numbers(PERTURBATION)
+
+    def plates(self) -> np.ndarray:
+        """Return the plate of each item, numbered by name, ``(items,)``."""
+        return self._numbers(PLATE)
+
+    def _numbers(self, column: str) -> np.ndarray:
+        return np.unique(self.metadata[column].to_numpy(dtype=str), return_inverse=True)[1].ravel()
 
     def annotated(self) -> Level:
         """Return the items that have an annotation."""
@@ -118,11 +125,6 @@ def read_levels(wells: pd.DataFrame, consensus: pd.DataFrame, network: NetworkCo
     node_of_row = np.append(nodes.members, -1)
     perturbations = Level(nodes.metadata, nodes.values, node_of_row[row_of_well], places)
     return Campaign(well_level, controls, everything.keep(~is_negcon(treatment_metadata)), perturbations)
-
-
-def describe(campaign: Campaign) -> dict[str, str]:
-    """Return what the layout of the campaign does not let one tell apart, as `describe_layout` does."""
-    return describe_layout(campaign.wells.metadata)
 
 
 def describe_layout(metadata: pd.DataFrame) -> dict[str, str]:

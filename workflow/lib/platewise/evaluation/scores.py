@@ -16,6 +16,7 @@ from platewise.evaluation.intervals import score_interval
 from platewise.evaluation.items import CannotScoreError, Items
 from platewise.evaluation.levels import BASELINES, SCORE, SHUFFLED_BASELINE
 from platewise.evaluation.similarity import Dense, Similarity
+from platewise.notes import join_notes
 
 SCORE_COLUMNS = [
     "Features",
@@ -171,11 +172,6 @@ def score_table(rows: list[Row], features: str, correction: str, note: str) -> p
         own = table["Baseline"] == SCORE
         table.loc[own, "Note"] = [join_notes(old, note) for old in table.loc[own, "Note"]]
     return table.astype({"Evaluated": "int64", "Total": "int64"})
-
-
-def join_notes(*notes: str) -> str:
-    """Return notes as one line, empty ones left out."""
-    return "; ".join(note for note in notes if note)
 
 
 def _shuffles(family: Family, config: EvaluationConfig, rng: np.random.Generator) -> list[dict[str, Items]]:

@@ -140,34 +140,34 @@ def read_campaign(tables: CampaignTables) -> CampaignData:
     DataError
         If a table cannot be read.
     """
-    scores, enrichment, batches = (
-        _words_filled(read_tables(paths)) for paths in (tables.scores, tables.enrichment, tables.batches)
-    )
     return CampaignData(
-        scores,
-        enrichment,
-        batches,
-        _words_filled(read_table(tables.differences)),
-        _words_filled(read_table(tables.edges)),
-        _words_filled(read_table(tables.nodes)),
-        _words_filled(read_table(tables.shortlist)),
-        {title: _words_filled(read_tables(paths)) for title, paths in tables.profiles.items()},
-        *(
-            {name: _words_filled(read_table(path)) for name, path in mapping.items()}
-            for mapping in (
-                tables.qc_wells,
-                tables.qc_fields,
-                tables.curves,
-                tables.treatments,
-                tables.movers,
-                tables.predicted,
-            )
-        ),
-        *(
-            _words_filled(read_table(path)) if path else None
-            for path in (tables.activity, tables.distances, tables.controls, tables.dose_response)
-        ),
+        scores=_words_filled(read_tables(tables.scores)),
+        enrichment=_words_filled(read_tables(tables.enrichment)),
+        batches=_words_filled(read_tables(tables.batches)),
+        differences=_read(tables.differences),
+        edges=_read(tables.edges),
+        nodes=_read(tables.nodes),
+        shortlist=_read(tables.shortlist),
+        profiles={title: _words_filled(read_tables(paths)) for title, paths in tables.profiles.items()},
+        qc_wells=_read_each(tables.qc_wells),
+        qc_fields=_read_each(tables.qc_fields),
+        curves=_read_each(tables.curves),
+        treatments=_read_each(tables.treatments),
+        movers=_read_each(tables.movers),
+        predicted=_read_each(tables.predicted),
+        activity=_read(tables.activity) if tables.activity else None,
+        distances=_read(tables.distances) if tables.distances else None,
+        controls=_read(tables.controls) if tables.controls else None,
+        dose_response=_read(tables.dose_response) if tables.dose_response else None,
     )
+
+
+def _read_each(paths: Mapping[str, str | Path]) -> dict[str, pd.DataFrame]:
+    return {name: _read(path) for name, path in paths.items()}
+
+
+def _read(path: str | Path) -> pd.DataFrame:
+    return _words_filled(read_table(path))
 
 
 def _words_filled(table: pd.DataFrame) -> pd.DataFrame:

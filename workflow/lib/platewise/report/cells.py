@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Between the parts of a note.
-BETWEEN = "; "
+from platewise.notes import join_notes, split_notes
+
 NOT_COMPUTED = "not computed"
 
 
@@ -36,7 +36,7 @@ class Cell:
     @property
     def parts(self) -> list[str]:
         """The parts of the note."""
-        return [part for part in self.note.split(BETWEEN) if part]
+        return split_notes(self.note)
 
 
 class Footnotes:
@@ -58,4 +58,4 @@ class Footnotes:
 
     def own(self, cell: Cell) -> str:
         """Return what is said in the cell: what no other says, or why there is no number."""
-        return BETWEEN.join(part for part in cell.parts if not cell.computed or part not in self.texts)
+        return join_notes(*(part for part in cell.parts if not cell.computed or part not in self.texts))

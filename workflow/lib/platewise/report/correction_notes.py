@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from platewise.report.cells import BETWEEN
+from platewise.notes import join_notes, split_notes
 
 
 def correction_notes(scores: pd.DataFrame) -> dict[str, str]:
@@ -19,11 +19,11 @@ def correction_notes(scores: pd.DataFrame) -> dict[str, str]:
     """
     own = scores[scores["Baseline"] == ""]
     parts = {
-        correction: set.intersection(*(set(note.split(BETWEEN)) for note in rows["Note"])) - {""}
+        correction: set.intersection(*(set(split_notes(note)) for note in rows["Note"]))
         for correction, rows in own.groupby("Correction", sort=False)
     }
     everywhere = set.intersection(*parts.values()) if parts else set()
-    return {name: BETWEEN.join(sorted(words - everywhere)) for name, words in parts.items() if words - everywhere}
+    return {name: join_notes(*sorted(words - everywhere)) for name, words in parts.items() if words - everywhere}
 
 
 def without_notes(table: pd.DataFrame, notes: Mapping[str, str]) -> pd.DataFrame:
@@ -39,6 +39,6 @@ def without_notes(table: pd.DataFrame, notes: Mapping[str, str]) -> pd.DataFrame
     names = [name for name in ("Correction", "OtherCorrection") if name in table]
     left = []
     for note, *corrections in table[["Note", *names]].itertuples(index=False):
-        said = {part for name in corrections for part in notes.get(name, "").split(BETWEEN)}
-        left.append(BETWEEN.join(part for part in note.split(BETWEEN) if part not in said))
+        said = {part for name in corrections for part in split_notes(notes.get(name, ""))}
+        left.append(join_notes(*(part for part in split_notes(note) if part not in said)))
     return table.assign(Note=left)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from platewise.columns import PLATE
+from platewise.notes import split_notes
 from platewise.profiles.normalise import NORMALISED_TO
 from platewise.report.metrics import BASELINES, baseline_words, score_metric
 from platewise.report.numbers import percent, plural
@@ -140,7 +141,7 @@ def cautions(groups: Sequence[ScoreGroup], counts: Counts) -> list[Caution]:
 
 def _row_cautions(row: ScoreRow) -> list[str]:
     # Notes that several scores share are told once, whatever else is said of each.
-    notes = row.note.split("; ") if row.note else []
+    notes = split_notes(row.note)
     if not row.computed and row.note != NO_NOTE:
         notes[0] = f"not computed: {notes[0]}"
     found = [f"{note[0].upper()}{note[1:]}" for note in notes]

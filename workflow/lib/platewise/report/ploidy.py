@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from platewise.columns import CONTROL_TYPE, DOSE, NEGCON, PERTURBATION, PLATE, WELL
+from platewise.notes import join_notes, split_notes
 from platewise.ploidy.classes import CLASSES, POLYPLOID
 from platewise.ploidy.peaks import mixture_density
 from platewise.profiles.frame import is_negcon, treatment_keys
@@ -218,7 +219,7 @@ def _row(own: pd.DataFrame, max_q: float) -> PloidyRow:
         q="not tested" if control or not is_number(main["QValue"]) else p_value(main["QValue"]).replace("p", "q", 1),
         state="more" if _more(main, max_q) else "apart" if _apart(main) else "",
         classes=[(kind, *_class(own[own["Class"] == kind].iloc[0], max_q)) for kind in CLASSES[:-1]],
-        note="; ".join(dict.fromkeys(note for text in own["Note"] for note in text.split("; ") if note)),
+        note=join_notes(*dict.fromkeys(note for text in own["Note"] for note in split_notes(text))),
     )
 
 
